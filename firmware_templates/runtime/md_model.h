@@ -1,0 +1,31 @@
+/* md_model.h: the compiled model, as the application sees it. generated/model.c implements it.
+ *
+ * Nothing here allocates or can fail: everything that can fail has failed at generation. */
+#ifndef MD_MODEL_H
+#define MD_MODEL_H
+
+#include <stdint.h>
+
+/* A tensor at its fixed place in the arena. */
+typedef struct {
+    uint32_t index; /* its index in the TFLite subgraph */
+    uint32_t bytes;
+    void *data; /* 16-byte aligned; valid only at the moments stated below */
+} md_tensor_t;
+
+extern const uint32_t md_model_input_count;
+extern const uint32_t md_model_output_count;
+
+/* Inputs are to be written before md_model_invoke, which may overwrite them. */
+extern const md_tensor_t md_model_inputs[];
+/* Outputs may be read from the end of md_model_invoke to the next writing of an input. */
+extern const md_tensor_t md_model_outputs[];
+
+/* Called after each step with each tensor that the step made (their memory may be reused by a later
+ * step). `step` counts from 0 and is the index in deployment.json's "steps". */
+typedef void (*md_model_observer_t)(void *context, uint32_t step, const md_tensor_t *tensor);
+
+/* Runs one inference. `observer` may be NULL. */
+void md_model_invoke(md_model_observer_t observer, void *context);
+
+#endif

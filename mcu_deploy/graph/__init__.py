@@ -1,0 +1,1 @@
+"""The intermediate representation, the TFLite reader and writer, and the deployability checks."""

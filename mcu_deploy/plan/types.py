@@ -1,0 +1,102 @@
+"""The plan: everything that is decided before C is written. Plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """A constant array of the model, as it will stand in C (already packed).
+
+    Attributes:
+        name: C identifier, made by us, never from the file.
+        values: 1-D, dtype int8, int16, int32, uint8 or float32.
+        origin: the tensor index that it was made from, or -1 (tables).
+    """
+
+    name: str
+    values: npt.NDArray[np.generic]
+    origin: int = -1
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """One call into the kernel library.
+
+    Attributes:
+        index: position in the plan, what ``md_model_invoke`` reports to its observer.
+        operators: indices of the TFLite operators that it performs.
+        kind: the TFLite operator name that it is known by, for example ``CONV_2D``.
+        kernel: the C function, for example ``md_conv2d_1x1_s8``.
+        reason: why this kernel was chosen, one phrase, for ``inspect`` and ``deployment.json``.
+        inputs, outputs: tensor indices (activations).
+        parameters: fields of the kernel's const struct, by name: int, or the ``Constant.name`` of an array.
+        constants: the arrays that ``parameters`` refers to.
+        scratch_bytes: temporary memory that the kernel needs, planned into the arena.
+        macs: multiply-accumulates of the operator as TFLite defines it.
+    """
+
+    index: int
+    operators: tuple[int, ...]
+    kind: str
+    kernel: str
+    reason: str
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    parameters: Mapping[str, int | str] = field(default_factory=dict)
+    constants: tuple[Constant, ...] = ()
+    scratch_bytes: int = 0
+    macs: int = 0
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """A place in the arena: of tensor ``tensor``, or of step ``step``'s scratch (then ``tensor`` is -1).
+
+    Attributes:
+        offset: bytes from the start of the arena, a multiple of 16.
+        size: bytes.
+        first_step, last_step: the steps during which the contents must survive (-1: before the first
+            step; number of steps: until the outputs have been read).
+    """
+
+    tensor: int
+    step: int
+    offset: int
+    size: int
+    first_step: int
+    last_step: int
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """A model ready to be written as C.
+
+    Attributes:
+        steps: in execution order.
+        allocations: one a buffer; aliased tensors share an offset through ``aliases``.
+        aliases: tensor index to the tensor index whose memory it shares (RESHAPE).
+        arena_bytes: size of the arena.
+        removed: operators that cost nothing, with the reason, for example RESHAPE.
+    """
+
+    steps: tuple[Step, ...]
+    allocations: tuple[Allocation, ...]
+    aliases: Mapping[int, int]
+    arena_bytes: int
+    removed: Mapping[int, str] = field(default_factory=dict)
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one inference."""
+        return sum(step.macs for step in self.steps)
+
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of constant arrays, without alignment."""
+        return sum(constant.values.nbytes for step in self.steps for constant in step.constants)
