@@ -73,6 +73,7 @@ class Tensor:
         dtype: element type.
         quantization: None where the file gives none.
         data: the constant's value with ``shape``, or None for an activation.
+        is_variable: state that keeps its value from one invocation to the next; no operator makes it.
     """
 
     index: int
@@ -81,6 +82,7 @@ class Tensor:
     dtype: DataType
     quantization: Quantization | None = None
     data: npt.NDArray[np.generic] | None = None
+    is_variable: bool = False
 
     @property
     def elements(self) -> int:
@@ -109,6 +111,7 @@ class Operator:
             (``padding: "SAME"``, ``fused_activation_function: "RELU"``). Schema defaults filled in.
         version: the operator version in the file.
         custom_options: raw bytes of a custom operator's options.
+        intermediates: indices of tensors that only carry quantisation (LSTM), -1 for an absent one.
     """
 
     index: int
@@ -118,6 +121,7 @@ class Operator:
     options: Mapping[str, OptionValue] = field(default_factory=dict)
     version: int = 1
     custom_options: bytes = b""
+    intermediates: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

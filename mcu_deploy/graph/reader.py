@@ -1,0 +1,327 @@
+"""Reading a TFLite file into a ``Graph``.
+
+The file is untrusted: whatever it holds, the only error is ``ModelError``. What is checked here is that it is
+whole, consistent, and fits a ``Graph`` at all; whether it can be deployed is asked in ``checks``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcu_deploy.errors import InputError, ModelError
+from mcu_deploy.graph.flatbuffer import FlatBuffer, Table, damaged
+from mcu_deploy.graph.ir import DataType, Graph, Operator, OptionValue, Quantization, Tensor
+from mcu_deploy.graph.schema import (
+    BUILTIN_OPERATORS,
+    FILE_IDENTIFIER,
+    OPERATOR_OPTIONS,
+    SCHEMA_VERSION,
+    TABLES,
+)
+from mcu_deploy.graph.text import printable
+
+MAX_FILE_BYTES = 512 * 1024 * 1024
+MAX_TENSOR_BYTES = 2**31 - 1
+MAX_RANK = 8
+MAX_OPERATOR_TENSORS = 4096
+
+_Bytes = npt.NDArray[np.uint8]
+
+
+def read_model(path: Path) -> Graph:
+    """The graph in the TFLite file at ``path``, named after the file's stem.
+
+    Raises:
+        InputError: the file cannot be read.
+        ModelError: it is not a sound TFLite model with one subgraph; ``details`` lists what is wrong.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise InputError(f"cannot read the model {printable(str(path))}: {reason}", _hint(path)) from None
+    except ValueError:
+        raise InputError(f"{printable(str(path))} is not a file name", _hint(path)) from None
+    return parse_model(data, path.stem)
+
+
+def _hint(path: Path) -> str:
+    return "name a .tflite file inside of it" if path.is_dir() else "check the path of the .tflite file"
+
+
+def parse_model(data: bytes, name: str) -> Graph:
+    """The graph in the bytes of a TFLite file; ``name`` is used in messages.
+
+    Constants are read-only views of ``data``.
+
+    Raises:
+        ModelError: see ``read_model``.
+    """
+    if len(data) > MAX_FILE_BYTES:
+        raise ModelError(
+            f"the model is larger than {MAX_FILE_BYTES // 2**20} MiB", "no microcontroller holds such a model"
+        )
+    if data[4:8] != FILE_IDENTIFIER:
+        raise ModelError(
+            f"{printable(name)} is not a TFLite model", "export one with TensorFlow's TFLiteConverter"
+        )
+    model = FlatBuffer(data).root("Model", FILE_IDENTIFIER)
+    if model.integer("version") != SCHEMA_VERSION:
+        raise ModelError(
+            f"the model has schema version {model.integer('version')}, where {SCHEMA_VERSION} is needed",
+            "convert it with TensorFlow 2",
+        )
+    subgraphs = model.tables("subgraphs")
+    if len(subgraphs) != 1:
+        raise ModelError(
+            f"the model has {len(subgraphs)} subgraphs, where exactly one can be deployed",
+            "remove control flow (IF, WHILE, CALL_ONCE), or export one signature only",
+        )
+    graph = _Reader(data, model, subgraphs[0]).graph(name)
+    check_wiring(graph)
+    return graph
+
+
+@dataclass
+class _Reader:
+    """Reads one subgraph. ``problems`` gathers what is sound, but has no place in a ``Graph``."""
+
+    data: bytes
+    model: Table
+    subgraph: Table
+    problems: list[str] = field(default_factory=list)
+
+    def graph(self, name: str) -> Graph:
+        buffers = [self._bytes(table, "data", "offset", "size") for table in self.model.tables("buffers")]
+        tables = self.subgraph.tables("tensors")
+        tensors = [self._tensor(index, table, buffers) for index, table in enumerate(tables)]
+        if self.problems:
+            count = len(self.problems)
+            raise ModelError(
+                f"{count} of the model's {len(tensors)} tensors cannot be used",
+                "see the details; convert the model with static shapes and full int8 quantisation",
+                details=tuple(self.problems),
+            )
+        codes = [self._code(table) for table in self.model.tables("operator_codes")]
+        return Graph(
+            name=name,
+            tensors=tuple(tensor for tensor in tensors if tensor is not None),
+            operators=tuple(
+                self._operator(index, table, codes, len(tensors))
+                for index, table in enumerate(self.subgraph.tables("operators"))
+            ),
+            inputs=_indices(self.subgraph, "inputs", len(tensors), "the model"),
+            outputs=_indices(self.subgraph, "outputs", len(tensors), "the model"),
+            sha256=hashlib.sha256(self.data).hexdigest(),
+            description=self.model.string("description"),
+        )
+
+    def _bytes(self, table: Table, inside: str, offset_name: str, size_name: str) -> _Bytes | None:
+        """The bytes that a table holds in the flatbuffer or, by offset and size, behind it; None for none."""
+        offset, size = table.integer(offset_name), table.integer(size_name)
+        if offset > 1:
+            if offset + size > len(self.data):
+                raise damaged(f"{size} bytes at offset {offset} are beyond the end")
+            return np.frombuffer(self.data, np.uint8, size, offset)
+        values = table.numbers(inside)
+        return values.view(np.uint8) if values.size else None
+
+    def _tensor(self, index: int, table: Table, buffers: list[_Bytes | None]) -> Tensor | None:
+        name = table.string("name")
+        label = f"tensor {index} {printable(name)}"
+        reason = _unusable(table)
+        if reason:
+            self.problems.append(f"{label} {reason}")
+            return None
+        shape = _shape(table, label)
+        dtype = DataType[table.enumeration("type")]
+        tensor = Tensor(index, name, shape, dtype, _quantization(table, shape, dtype, label))
+        if tensor.bytes > MAX_TENSOR_BYTES:
+            raise ModelError(f"{label} has {tensor.bytes} bytes", "no microcontroller holds such a tensor")
+        number = table.integer("buffer")
+        if number >= len(buffers):
+            raise damaged(f"{label} refers to buffer {number} of {len(buffers)}")
+        raw = buffers[number]
+        data = None if raw is None else _constant(raw, tensor, label)
+        variable = bool(table.number("is_variable"))
+        return Tensor(index, name, shape, dtype, tensor.quantization, data, variable)
+
+    def _code(self, table: Table) -> tuple[str, int]:
+        """``(kind, version)`` of an operator code. The larger of the two codes counts."""
+        number = max(table.integer("builtin_code"), table.integer("deprecated_builtin_code"))
+        if not 0 <= number < len(BUILTIN_OPERATORS):
+            raise ModelError(
+                f"the model has an operator of the unknown code {number}",
+                "convert it with a version of TensorFlow of 2026 or before",
+            )
+        kind = BUILTIN_OPERATORS[number]
+        if kind == "CUSTOM":
+            kind = f"CUSTOM:{table.string('custom_code')}"
+        return kind, table.integer("version")
+
+    def _operator(self, index: int, table: Table, codes: list[tuple[str, int]], tensors: int) -> Operator:
+        code = table.integer("opcode_index")
+        if code >= len(codes):
+            raise damaged(f"operator {index} refers to operator code {code} of {len(codes)}")
+        kind, version = codes[code]
+        label = f"operator {index} {printable(kind)}"
+        names = ("large_custom_options_offset", "large_custom_options_size")
+        custom = self._bytes(table, "custom_options", *names)
+        return Operator(
+            index=index,
+            kind=kind,
+            inputs=_indices(table, "inputs", tensors, label, optional=True),
+            outputs=_indices(table, "outputs", tensors, label),
+            options=_options(table, kind, label),
+            version=version,
+            custom_options=b"" if custom is None else custom.tobytes(),
+            intermediates=_indices(table, "intermediates", tensors, label, optional=True),
+        )
+
+
+def _unusable(table: Table) -> str:
+    """Why a tensor, sound as it may be, has no place in a ``Graph``; empty where it has."""
+    type_name = table.enumeration("type")
+    if type_name not in DataType.__members__:
+        return f"has the element type {type_name}, which is not supported"
+    if table.table("sparsity") is not None:
+        return "is sparse; convert the model without sparsity"
+    if table.integer("external_buffer"):
+        return "keeps its data in another file; export the model as one file"
+    quantization = table.table("quantization")
+    if quantization is not None and quantization.union_type("details"):
+        return f"has {quantization.union_type('details')}; only affine quantisation is supported"
+    signature = table.numbers("shape_signature")[:MAX_RANK].tolist()
+    shape = table.numbers("shape")[:MAX_RANK].tolist()
+    dynamic = [axis for axis, size in enumerate(signature) if size < 0]
+    if dynamic == [0] and shape[:1] == [1]:
+        return ""
+    if dynamic:
+        text = ", ".join("?" if size < 0 else str(size) for size in signature)
+        return f"has the dynamic shape ({text}); fix the shape of the model's inputs before converting"
+    return ""
+
+
+def _shape(table: Table, label: str) -> tuple[int, ...]:
+    sizes = table.numbers("shape")
+    if sizes.size > MAX_RANK:
+        raise ModelError(f"{label} has {sizes.size} dimensions", f"at most {MAX_RANK} are supported")
+    shape = tuple(int(size) for size in sizes.tolist())
+    if any(size < 1 for size in shape):
+        raise ModelError(f"{label} has the shape {shape}, where every dimension must be at least 1")
+    return shape
+
+
+def _constant(raw: _Bytes, tensor: Tensor, label: str) -> npt.NDArray[np.generic]:
+    if raw.size != tensor.bytes:
+        raise damaged(f"{label} needs {tensor.bytes} bytes, but its buffer has {raw.size}")
+    little_endian = tensor.dtype.numpy.newbyteorder("<")
+    return raw.view(little_endian).astype(tensor.dtype.numpy, copy=False).reshape(tensor.shape)
+
+
+def _quantization(table: Table, shape: tuple[int, ...], dtype: DataType, label: str) -> Quantization | None:
+    quantization = table.table("quantization")
+    if quantization is None or not quantization.numbers("scale").size:
+        return None
+    scale = quantization.numbers("scale").astype(np.float32)
+    zero_point = quantization.numbers("zero_point").astype(np.int64)
+    axis = quantization.integer("quantized_dimension")
+    if zero_point.size != scale.size:
+        raise ModelError(f"{label} has {scale.size} scales, but {zero_point.size} zero points")
+    if not (np.isfinite(scale) & (scale > 0)).all():
+        raise ModelError(f"{label} has a scale that is not a positive number")
+    if scale.size == 1:
+        axis = 0
+    elif not 0 <= axis < len(shape) or shape[axis] != scale.size:
+        raise ModelError(
+            f"{label} has {scale.size} scales on axis {axis}, which its shape {shape} contradicts"
+        )
+    if dtype.numpy.kind in "iu":
+        limits = np.iinfo(dtype.value)
+        if (zero_point < limits.min).any() or (zero_point > limits.max).any():
+            raise ModelError(f"{label} has a zero point that is outside of {dtype.value}")
+    return Quantization(scale, zero_point, axis)
+
+
+def _indices(table: Table, name: str, tensors: int, label: str, *, optional: bool = False) -> tuple[int, ...]:
+    values = table.numbers(name)
+    if values.size > MAX_OPERATOR_TENSORS:
+        raise ModelError(f"{label} has {values.size} {name}, more than {MAX_OPERATOR_TENSORS}")
+    indices = tuple(int(value) for value in values.tolist())
+    for index in indices:
+        if not (-1 if optional else 0) <= index < tensors:
+            raise damaged(f"{label} refers to tensor {index} of {tensors} in its {name}")
+    return indices
+
+
+def _options(table: Table, kind: str, label: str) -> dict[str, OptionValue]:
+    """The options of an operator that has described ones, else nothing; defaults where the file has none."""
+    expected = OPERATOR_OPTIONS.get(kind)
+    if expected is None:
+        return {}
+    found = table.union_type("builtin_options")
+    if found not in ("", expected):
+        raise damaged(f"{label} has {found} instead of {expected}")
+    options = table.union("builtin_options")
+    return {name: _option(options, expected, name) for name in TABLES[expected]}
+
+
+def _option(options: Table | None, table: str, name: str) -> OptionValue:
+    described = TABLES[table][name]
+    if described.kind == "string":
+        return "" if options is None else options.string(name)
+    if described.kind == "scalars":
+        values = [] if options is None else options.numbers(name).tolist()
+        if len(values) > MAX_RANK:
+            raise ModelError(f"{name} has {len(values)} dimensions", f"at most {MAX_RANK} are supported")
+        return tuple(int(value) for value in values)
+    assert described.scalar is not None
+    if described.scalar.names:
+        return described.scalar.names[0] if options is None else options.enumeration(name)
+    if options is not None:
+        return options.number(name)
+    return bool(described.default) if described.scalar.code == "?" else described.default
+
+
+def check_wiring(graph: Graph) -> None:
+    """Check that the operators, in their order, make each activation once, and before it is used.
+
+    Raises:
+        ModelError: the first contradiction.
+    """
+    if not graph.inputs or not graph.outputs or not graph.operators:
+        raise ModelError("the model has no inputs, no outputs, or no operators", "export a whole network")
+    if len(set(graph.inputs)) != len(graph.inputs):
+        raise damaged("it names an input twice")
+    made = {tensor.index for tensor in graph.tensors if tensor.data is not None or tensor.is_variable}
+    for index in graph.inputs:
+        if index in made:
+            raise damaged(f"its input {_name(graph, index)} is a constant or a variable")
+    made.update(graph.inputs)
+    for operator in graph.operators:
+        _check_made(
+            graph, f"operator {operator.index} {printable(operator.kind)} reads", operator.inputs, made
+        )
+        for index in operator.outputs:
+            if index in made:
+                raise damaged(f"{_name(graph, index)} is written by operator {operator.index}, not at first")
+            made.add(index)
+    results = {index for operator in graph.operators for index in operator.outputs}
+    _check_made(graph, "the model returns", graph.outputs, results)
+
+
+def _check_made(graph: Graph, who: str, indices: Iterable[int], made: set[int]) -> None:
+    for index in indices:
+        if index >= 0 and index not in made:
+            raise damaged(f"{who} {_name(graph, index)}, which nothing has made before")
+
+
+def _name(graph: Graph, index: int) -> str:
+    return f"tensor {index} {printable(graph.tensors[index].name)}"
