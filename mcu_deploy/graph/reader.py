@@ -23,6 +23,8 @@ from mcu_deploy.graph.schema import (
     OPERATOR_OPTIONS,
     SCHEMA_VERSION,
     TABLES,
+    Field,
+    default_options,
 )
 from mcu_deploy.graph.text import printable
 
@@ -270,24 +272,24 @@ def _options(table: Table, kind: str, label: str) -> dict[str, OptionValue]:
     if found not in ("", expected):
         raise damaged(f"{label} has {found} instead of {expected}")
     options = table.union("builtin_options")
-    return {name: _option(options, expected, name) for name in TABLES[expected]}
-
-
-def _option(options: Table | None, table: str, name: str) -> OptionValue:
-    described = TABLES[table][name]
-    if described.kind == "string":
-        return "" if options is None else options.string(name)
-    if described.kind == "scalars":
-        values = [] if options is None else options.numbers(name).tolist()
-        if len(values) > MAX_RANK:
-            raise ModelError(f"{name} has {len(values)} dimensions", f"at most {MAX_RANK} are supported")
-        return tuple(int(value) for value in values)
-    assert described.scalar is not None
-    if described.scalar.names:
-        return described.scalar.names[0] if options is None else options.enumeration(name)
+    values = default_options(kind)
     if options is not None:
-        return options.number(name)
-    return bool(described.default) if described.scalar.code == "?" else described.default
+        values.update({field.name: _option(options, field) for field in TABLES[expected].values()})
+    return values
+
+
+def _option(options: Table, described: Field) -> OptionValue:
+    name = described.name
+    if described.kind == "string":
+        return options.string(name)
+    if described.kind == "scalars":
+        values = options.numbers(name)
+        if values.size > MAX_RANK:
+            raise ModelError(f"{name} has {values.size} dimensions", f"at most {MAX_RANK} are supported")
+        return tuple(int(value) for value in values.tolist())
+    if described.scalar is not None and described.scalar.names:
+        return options.enumeration(name)
+    return options.number(name)
 
 
 def check_wiring(graph: Graph) -> None:

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mcu_deploy.graph.ir import OptionValue
+
 FILE_IDENTIFIER = b"TFL3"
 SCHEMA_VERSION = 3
 
@@ -302,3 +304,20 @@ def _parse_table(text: str) -> Mapping[str, Field]:
 
 
 TABLES: Mapping[str, Mapping[str, Field]] = {name: _parse_table(text) for name, text in _FIELDS.items()}
+
+
+def default_option(field: Field) -> OptionValue:
+    """The value that an absent option has: for an enumeration its name, for a vector ()."""
+    if field.kind == "string":
+        return ""
+    if field.scalar is None or field.kind == "scalars":
+        return ()
+    if field.scalar.names:
+        return field.scalar.names[int(field.default)]
+    return bool(field.default) if field.scalar.code == "?" else field.default
+
+
+def default_options(kind: str) -> dict[str, OptionValue]:
+    """All options of an operator kind at their defaults; {} where it has none."""
+    table = OPERATOR_OPTIONS.get(kind)
+    return {name: default_option(field) for name, field in TABLES[table].items()} if table else {}
