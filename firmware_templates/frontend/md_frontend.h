@@ -18,7 +18,8 @@
 typedef void (*md_frontend_observer_t)(void *context, uint32_t stage, uint32_t frame,
                                        const void *data, uint32_t bytes);
 
-/* Computes the features of one frame. `pcm` holds MD_FRONTEND_FRAME_SAMPLES signed 16-bit samples. */
+/* Computes the features of one frame. `pcm` holds MD_FRONTEND_FRAME_SAMPLES signed 16-bit samples.
+ */
 void md_frontend_frame(uint32_t frame, const int16_t *pcm, md_frontend_observer_t observer,
                        void *context);
 
