@@ -1,0 +1,1 @@
+"""The judges: what the firmware must compute, bit for bit."""
