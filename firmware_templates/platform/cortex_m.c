@@ -1,0 +1,166 @@
+/* cortex_m.c: start-up, faults and stack of a Cortex-M (Armv7-M and later).
+ *
+ * The program runs in thread mode on the process stack, exceptions on the main stack. So a fault
+ * can still be reported when the program's stack has overflowed. From Armv8-M on, PSPLIM makes
+ * every overflow fault; before that, the linker script puts the stack at the start of its memory.
+ */
+#include "board_config.h"
+#include "md_cortex_m.h"
+#include "md_platform.h"
+
+#include <stddef.h>
+
+/* From the linker script; only their addresses mean something. */
+extern uint32_t md_ld_data_load[], md_ld_data_start[], md_ld_data_end[];
+extern uint32_t md_ld_bss_start[], md_ld_bss_end[];
+extern uint32_t md_ld_stack_limit[], md_ld_stack_top[];
+extern uint32_t md_ld_handler_stack_limit[], md_ld_handler_stack_top[];
+
+int main(void);
+
+#define STACK_PAINT 0xC5C5C5C5u
+
+#define CCR_DIV_0_TRP (1u << 4)
+#define CCR_LOB (1u << 19)
+#define SHCSR_FAULTS_ENABLE (7u << 16) /* MemManage, BusFault, UsageFault as themselves */
+#define CPACR_FPU_AND_MVE (0xFu << 20)
+#define CFSR_STKOF (1u << 20)
+#define CFSR_STACKING_FAILED ((1u << 4) | (1u << 5) | (1u << 12) | (1u << 13))
+
+static void enable_core(void) {
+    MD_SCB_SHCSR |= SHCSR_FAULTS_ENABLE;
+    MD_SCB_CCR |= CCR_DIV_0_TRP;
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    MD_SCB_CPACR |= CPACR_FPU_AND_MVE;
+#endif
+#if defined(__ARM_FEATURE_MVE)
+    MD_SCB_CCR |= CCR_LOB; /* low-overhead loops */
+#endif
+    __asm__ volatile("dsb\n\tisb" ::: "memory");
+}
+
+static void init_memory(void) {
+    const uint32_t *from = md_ld_data_load;
+    for (uint32_t *to = md_ld_data_start; to < md_ld_data_end; to++) {
+        *to = *from++;
+    }
+    for (uint32_t *to = md_ld_bss_start; to < md_ld_bss_end; to++) {
+        *to = 0;
+    }
+}
+
+/* Runs on the main stack, while the process stack is still unused. */
+__attribute__((used)) static void prepare(void) {
+    enable_core();
+    init_memory();
+    for (volatile uint32_t *word = md_ld_stack_limit; word < md_ld_stack_top; word++) {
+        *word = STACK_PAINT;
+    }
+    md_counter_init();
+}
+
+__attribute__((used, noreturn)) static void run(void) {
+    md_exit(main());
+}
+
+__attribute__((naked, noreturn)) void md_reset(void);
+__attribute__((naked, noreturn)) void md_reset(void) {
+    __asm__ volatile(
+#if __ARM_ARCH >= 8
+        "ldr r0, =md_ld_handler_stack_limit\n\t"
+        "msr msplim, r0\n\t"
+        "ldr r0, =md_ld_stack_limit\n\t"
+        "msr psplim, r0\n\t"
+#endif
+        "ldr r0, =md_vectors\n\t"
+        "ldr r1, =0xE000ED08\n\t" /* VTOR */
+        "str r0, [r1]\n\t"
+        "bl prepare\n\t"
+        "ldr r0, =md_ld_stack_top\n\t"
+        "msr psp, r0\n\t"
+        "movs r0, #2\n\t" /* CONTROL.SPSEL: thread mode uses the process stack */
+        "msr control, r0\n\t"
+        "isb\n\t"
+        "bl run\n\t"
+        ".ltorg");
+}
+
+static uint32_t address(const uint32_t *pointer) {
+    return (uint32_t)(uintptr_t)pointer;
+}
+
+/* Whether the eight registers that the core saves on an exception can be believed. */
+static int frame_is_valid(const uint32_t *frame, uint32_t cfsr) {
+    const int on_stack = address(frame) >= address(md_ld_stack_limit) &&
+                         address(frame) + 32u <= address(md_ld_stack_top);
+    const int on_handler_stack = address(frame) >= address(md_ld_handler_stack_limit) &&
+                                 address(frame) + 32u <= address(md_ld_handler_stack_top);
+    const int overflowed =
+        (cfsr & CFSR_STKOF) != 0u && address(frame) == address(md_ld_stack_limit);
+    return (on_stack || on_handler_stack) && !overflowed && (cfsr & CFSR_STACKING_FAILED) == 0u;
+}
+
+__attribute__((used, noreturn)) static void report(const uint32_t *frame, uint32_t exception,
+                                                   uint32_t exc_return) {
+    enum { EXC_RETURN_THREAD = 8, EXIT_FAULT_IN_FAULT = 5 };
+    if ((exc_return & EXC_RETURN_THREAD) == 0u) {
+        md_exit(EXIT_FAULT_IN_FAULT);
+    }
+    const uint32_t cfsr = MD_SCB_CFSR;
+    const int valid = frame_is_valid(frame, cfsr);
+    const md_fault_t fault = {
+        .kind = exception == 16u + MD_BOARD_TIMER_INTERRUPT ? MD_FAULT_BUDGET : exception,
+        .pc = valid ? frame[6] : 0u,
+        .lr = valid ? frame[5] : 0u,
+        .xpsr = valid ? frame[7] : 0u,
+        .cfsr = cfsr,
+        .hfsr = MD_SCB_HFSR,
+        .mmfar = MD_SCB_MMFAR,
+        .bfar = MD_SCB_BFAR,
+        .sp = address(frame),
+        .stack_used = md_stack_used(),
+    };
+    md_app_fault(&fault);
+}
+
+/* Every exception ends here. A fault in the report itself starts the main stack afresh. */
+__attribute__((naked, noreturn)) static void exception(void) {
+    __asm__ volatile("tst lr, #4\n\t"
+                     "ite eq\n\t"
+                     "mrseq r0, msp\n\t"
+                     "mrsne r0, psp\n\t"
+                     "mrs r1, ipsr\n\t"
+                     "mov r2, lr\n\t"
+                     "ldr r3, =md_ld_handler_stack_top\n\t"
+                     "tst lr, #8\n\t"
+                     "it eq\n\t"
+                     "moveq sp, r3\n\t"
+                     "b report\n\t"
+                     ".ltorg");
+}
+
+typedef union {
+    void (*handler)(void);
+    uint32_t *stack;
+} vector_t;
+
+enum { VECTORS = 16 + MD_BOARD_TIMER_INTERRUPT + 1 };
+
+extern const vector_t md_vectors[VECTORS];
+__attribute__((section(".vectors"), used)) const vector_t md_vectors[VECTORS] = {
+    [0] = {.stack = md_ld_handler_stack_top},
+    [1] = {.handler = md_reset},
+    [2 ... VECTORS - 1] = {.handler = exception},
+};
+
+uint32_t md_stack_bytes(void) {
+    return address(md_ld_stack_top) - address(md_ld_stack_limit);
+}
+
+uint32_t md_stack_used(void) {
+    const volatile uint32_t *word = md_ld_stack_limit;
+    while (word < md_ld_stack_top && *word == STACK_PAINT) {
+        word++;
+    }
+    return address(md_ld_stack_top) - (uint32_t)(uintptr_t)word;
+}
