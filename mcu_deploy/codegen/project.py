@@ -21,6 +21,8 @@ class SourceSet:
         definitions: preprocessor definitions for this set's own sources, ``NAME`` or ``NAME=VALUE``.
         compile_options: further compiler options for this set's own sources.
         third_party: compiled without our warning options; its headers are system headers.
+        only_for: ``host`` or ``target`` where it is built for one of them only.
+        link_libraries: libraries of the toolchain that it needs, for example ``m``.
     """
 
     name: str
@@ -30,6 +32,7 @@ class SourceSet:
     definitions: tuple[str, ...] = ()
     compile_options: tuple[str, ...] = ()
     third_party: bool = False
+    only_for: str = ""
     link_libraries: tuple[str, ...] = field(default=())
 
 
