@@ -1,0 +1,1 @@
+"""Running a built project on a simulator, and reading what it recorded."""

@@ -1,0 +1,116 @@
+"""Running a program that may hang, crash, or write without end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from mcu_deploy.errors import McuDeployError, ToolMissingError
+
+_TICK_SECONDS = 0.02
+_TAIL_BYTES = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a program ended.
+
+    Attributes:
+        returncode: its exit status, or minus the number of the signal that ended it.
+        seconds: wall time.
+        stopped: why it was killed: ``timeout``, ``output``, or "" when it ended by itself.
+        stdout, stderr: the last 16 KiB of each, as text.
+    """
+
+    returncode: int
+    seconds: float
+    stopped: str
+    stdout: str
+    stderr: str
+
+
+def run_bounded(
+    arguments: Sequence[str],
+    cwd: Path,
+    timeout: float,
+    log_dir: Path,
+    file_limits: Mapping[Path, int] | None = None,
+    log_limit: int = 16 << 20,
+) -> Finished:
+    """Runs a program in a session of its own and kills the whole of it when it exceeds a bound.
+
+    Args:
+        arguments: the program and its arguments.
+        cwd: its working directory.
+        timeout: wall time in seconds.
+        log_dir: gets ``stdout.txt`` and ``stderr.txt``.
+        file_limits: sizes in bytes that files it writes must not exceed.
+        log_limit: the same for its stdout and stderr.
+
+    Raises:
+        ToolMissingError: there is no such program.
+        McuDeployError: it cannot be started.
+    """
+    out, err = log_dir / "stdout.txt", log_dir / "stderr.txt"
+    limits = {**(file_limits or {}), out: log_limit, err: log_limit}
+    start = time.monotonic()
+    try:
+        with out.open("wb") as stdout, err.open("wb") as stderr:
+            process = subprocess.Popen(
+                arguments,
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+    except FileNotFoundError:
+        raise ToolMissingError(f"cannot find {arguments[0]}") from None
+    except OSError as error:
+        raise McuDeployError(f"cannot start {arguments[0]}: {error.strerror}") from None
+    try:
+        stopped = _wait(process, start + timeout, limits)
+    finally:
+        _kill_session(process)
+    return Finished(process.returncode, time.monotonic() - start, stopped, _tail(out), _tail(err))
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float, limits: Mapping[Path, int]) -> str:
+    """Waits for the end or for a bound; returns the bound's name."""
+    while True:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_TICK_SECONDS)
+            return ""
+        if time.monotonic() > deadline:
+            return "timeout"
+        if any(_size(path) > limit for path, limit in limits.items()):
+            return "output"
+
+
+def _kill_session(process: subprocess.Popen[bytes]) -> None:
+    """Ends everything the program started too; its group outlives it if a child does."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
+
+
+def _tail(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, _size(path) - _TAIL_BYTES))
+            return file.read(_TAIL_BYTES).decode("utf-8", errors="replace")
+    except OSError:
+        return ""

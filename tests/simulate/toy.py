@@ -1,0 +1,187 @@
+"""A small real model in C: 12 bytes in, negated in one step and reversed in the next.
+
+The first byte of its input chooses how it misbehaves, so that one build serves all tests.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from mcu_deploy.boards.layout import place
+from mcu_deploy.boards.types import Board
+from mcu_deploy.codegen.app import app_sources
+from mcu_deploy.codegen.cmake import cmake_files
+from mcu_deploy.codegen.platform import platform_sources
+from mcu_deploy.codegen.project import SourceSet, template_files
+
+BYTES = 12
+HANG, HANG_MASKED, UNDEFINED, RECURSE, WILD_READ, WILD_CALL, EXIT, DIVIDE, LARGE = range(100, 109)
+
+MODEL = """
+#include "md_compiler.h"
+#include "md_model.h"
+#include "md_platform.h"
+#include <stddef.h>
+
+#define BYTES 12
+static MD_ARENA int8_t arena[64];
+extern const int8_t toy_sign[16];
+MD_MODEL_CONST const int8_t toy_sign[16] = {-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1};
+
+const uint32_t md_model_input_count = 1;
+const uint32_t md_model_output_count = 1;
+const md_tensor_t md_model_inputs[] = {{0, BYTES, arena}};
+const md_tensor_t md_model_outputs[] = {{2, BYTES, arena + 32}};
+static const md_tensor_t middle = {1, BYTES, arena + 16};
+
+static volatile int32_t zero;
+static volatile uint32_t wild = 0x50;
+
+#if defined(__arm__)
+__attribute__((noinline, noclone)) static int32_t toy_recurse(int32_t depth) {
+    volatile int32_t room[64];
+    for (int i = 0; i < 64; i++) {
+        room[i] = depth;
+    }
+    return zero == 0 ? toy_recurse(depth + 1) + room[depth & 63] : 0;
+}
+#endif
+
+__attribute__((noinline)) static void toy_misbehave(int32_t how) {
+    if (how == 100) {
+        while (zero == 0) {
+        }
+    }
+    if (how == 104) {
+        wild <<= 24;
+        zero = *(volatile int32_t *)(uintptr_t)(wild + 0x400000u);
+    }
+    if (how == 105) {
+        ((void (*)(void))(uintptr_t)0xE0000000u)();
+    }
+    if (how == 106) {
+        md_exit(0);
+    }
+#if defined(__arm__)
+    if (how == 101) {
+        __asm__ volatile("cpsid i");
+        while (zero == 0) {
+        }
+    }
+    if (how == 102) {
+        __asm__ volatile("udf #7");
+    }
+    if (how == 103) {
+        zero = toy_recurse(1);
+    }
+    if (how == 107) {
+        zero = how / zero;
+    }
+#endif
+}
+
+void md_model_invoke(md_model_observer_t observer, void *context) {
+    toy_misbehave(arena[0]);
+    for (int i = 0; i < BYTES; i++) {
+        arena[16 + i] = (int8_t)(arena[i] * toy_sign[i]);
+    }
+    if (observer != NULL) {
+        observer(context, 0, &middle);
+    }
+    for (int i = 0; i < BYTES; i++) {
+        arena[32 + i] = arena[16 + BYTES - 1 - i];
+    }
+    if (observer != NULL) {
+        observer(context, 1, &md_model_outputs[0]);
+    }
+}
+"""
+
+CONFIG = """
+#define MD_FRONTEND_CHANNELS 1
+#define MD_FRONTEND_FRAME_SAMPLES 5
+#define MD_FRONTEND_HOP_SAMPLES {hop}
+#define MD_FRONTEND_FRAMES 3
+#define MD_FRONTEND_CLIP_SAMPLES {clip}
+"""
+
+FRONTEND = """
+#include "md_frontend.h"
+#include "frontend_config.h"
+#include <stddef.h>
+
+static int8_t features[12];
+
+void md_frontend_frame(uint32_t frame, const int16_t *pcm, md_frontend_observer_t observer,
+                       void *context) {
+    for (int i = 0; i < 4; i++) {
+        features[4 * frame + (uint32_t)i] = (int8_t)(pcm[i] + pcm[i + 1]);
+    }
+    if (observer != NULL) {
+        observer(context, 0, frame, pcm, MD_FRONTEND_FRAME_SAMPLES * sizeof *pcm);
+        observer(context, 1, frame, features + 4 * frame, 4);
+    }
+}
+
+void md_frontend_finish(int8_t *input, md_frontend_observer_t observer, void *context) {
+    for (int i = 0; i < 12; i++) {
+        input[i] = features[i];
+    }
+    if (observer != NULL) {
+        observer(context, 2, 0, input, 12);
+    }
+}
+"""
+
+
+def expected(data: bytes) -> tuple[bytes, bytes]:
+    """What the two steps make of an input."""
+    middle = (-np.frombuffer(data, np.int8).astype(np.int32)).astype(np.int8)
+    return middle.tobytes(), middle[::-1].tobytes()
+
+
+def source_sets(
+    board: Board, frontend: bool, hop: int = 3, model: str = MODEL, extra_clip: int = 4
+) -> tuple[SourceSet, ...]:
+    generated = PurePosixPath("generated")
+    sets = [
+        *platform_sources(board),
+        app_sources(frontend),
+        SourceSet(
+            name="model",
+            files={
+                generated / "model.c": model.encode(),
+                **template_files("runtime", ("md_model.h", "md_compiler.h")),
+            },
+            sources=(generated / "model.c",),
+            include_dirs=(PurePosixPath("src/runtime"),),
+        ),
+    ]
+    if frontend:
+        config = CONFIG.format(hop=hop, clip=2 * hop + 5 + extra_clip)
+        sets.append(
+            SourceSet(
+                name="frontend",
+                files={
+                    generated / "frontend.c": FRONTEND.encode(),
+                    generated / "frontend_config.h": config.encode(),
+                    **template_files("frontend", ("md_frontend.h",)),
+                },
+                sources=(generated / "frontend.c",),
+                include_dirs=(PurePosixPath("src/frontend"), generated),
+            )
+        )
+    return tuple(sets)
+
+
+def write_project(folder: Path, board: Board, sets: tuple[SourceSet, ...], arena_bytes: int = 64) -> Path:
+    files = dict(cmake_files("toy", sets, board, place(board, 16, arena_bytes)))
+    for source_set in sets:
+        files.update(source_set.files)
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+    return folder
