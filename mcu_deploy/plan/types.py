@@ -33,9 +33,11 @@ class Step:
         operators: indices of the TFLite operators that it performs.
         kind: the TFLite operator name that it is known by, for example ``CONV_2D``.
         kernel: the C function, for example ``md_conv2d_1x1_s8``.
+        implementation: which implementation of it: the folder of its source, for example ``portable``.
         reason: why this kernel was chosen, one phrase, for ``inspect`` and ``deployment.json``.
         inputs, outputs: tensor indices (activations).
-        parameters: fields of the kernel's const struct, by name: int, or the ``Constant.name`` of an array.
+        parameters: fields of the kernel's const struct, by name (``matmul.depth`` for a field of a field):
+            int, or the ``Constant.name`` of an array.
         constants: the arrays that ``parameters`` refers to.
         scratch_bytes: temporary memory that the kernel needs, planned into the arena.
         macs: multiply-accumulates of the operator as TFLite defines it.
@@ -45,6 +47,7 @@ class Step:
     operators: tuple[int, ...]
     kind: str
     kernel: str
+    implementation: str
     reason: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]

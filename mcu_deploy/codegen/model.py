@@ -1,0 +1,93 @@
+"""Writing a plan as C: ``generated/model.c``, and the kernel sources that it calls."""
+
+from __future__ import annotations
+
+from pathlib import PurePosixPath
+
+from mcu_deploy.codegen.carray import c_initializer, c_type
+from mcu_deploy.codegen.environment import environment
+from mcu_deploy.codegen.project import SourceSet, template_files
+from mcu_deploy.graph.ir import Graph
+from mcu_deploy.plan.kernels import find_kernel
+from mcu_deploy.plan.planner import resolve
+from mcu_deploy.plan.types import Plan, Step
+
+MODEL_SOURCE = PurePosixPath("generated", "model.c")
+KERNEL_FOLDER = PurePosixPath("src", "kernels")
+RUNTIME_FOLDER = PurePosixPath("src", "runtime")
+
+
+def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, SourceSet]:
+    """The compiled model and the kernels that it needs.
+
+    Args:
+        graph: the graph that ``plan`` was made from.
+        plan: from ``make_plan``.
+
+    Returns:
+        The set ``md_model``: ``generated/model.c``, which implements ``md_model.h``; and the set
+        ``md_kernels``: of the kernel library, what the plan uses.
+    """
+    used = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
+    sources = tuple(sorted({name for kernel in used for name in kernel.sources}))
+    headers = tuple(sorted({name for kernel in used for name in (kernel.header, *kernel.headers)}))
+    model = SourceSet(
+        name="md_model",
+        files={
+            MODEL_SOURCE: _model_c(graph, plan),
+            **template_files("runtime", ("md_compiler.h", "md_model.h")),
+        },
+        sources=(MODEL_SOURCE,),
+        include_dirs=(RUNTIME_FOLDER,),
+    )
+    kernels = SourceSet(
+        name="md_kernels",
+        files=template_files("kernels", (*headers, *sources)),
+        sources=tuple(KERNEL_FOLDER / name for name in sources),
+        include_dirs=(KERNEL_FOLDER,),
+    )
+    return model, kernels
+
+
+def _model_c(graph: Graph, plan: Plan) -> bytes:
+    kernels = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
+    constants = [constant for step in plan.steps for constant in step.constants]
+    made = [tensor for step in plan.steps for tensor in step.outputs]
+    text = (
+        environment()
+        .get_template("runtime/model.c.j2")
+        .render(
+            headers=sorted({kernel.header for kernel in kernels}),
+            arena_bytes=max(plan.arena_bytes, 1),
+            arrays=[
+                (c_type(one.values), one.name, one.values.size, c_initializer(one.values))
+                for one in constants
+            ],
+            steps=[
+                {
+                    "index": step.index,
+                    "struct": kernel.struct,
+                    "kernel": step.kernel,
+                    "parameters": step.parameters,
+                    "arguments": _arguments(plan, step),
+                    "made": [made.index(tensor) for tensor in step.outputs],
+                }
+                for step, kernel in zip(plan.steps, kernels, strict=True)
+            ],
+            made=[_tensor(graph, plan, tensor) for tensor in made],
+            inputs=[_tensor(graph, plan, tensor) for tensor in graph.inputs],
+            outputs=[_tensor(graph, plan, tensor) for tensor in graph.outputs],
+        )
+    )
+    return text.encode()
+
+
+def _tensor(graph: Graph, plan: Plan, tensor: int) -> tuple[int, int, int]:
+    """Index, bytes and arena offset: an ``md_tensor_t``."""
+    return tensor, graph.tensors[tensor].bytes, resolve(plan, tensor).offset
+
+
+def _arguments(plan: Plan, step: Step) -> list[int]:
+    """Arena offsets of the inputs, the outputs, and the scratch memory if there is any."""
+    scratch = [one.offset for one in plan.allocations if one.tensor < 0 and one.step == step.index]
+    return [*(resolve(plan, tensor).offset for tensor in (*step.inputs, *step.outputs)), *scratch]

@@ -1,0 +1,180 @@
+"""Which kernel performs which operator: for each operator kind, the implementations in order of preference.
+
+To add an implementation, add its source to ``firmware_templates/kernels/<implementation>/`` and an entry
+here, before those that it is better than. The C function and its struct stay the same; the packing of the
+weights is the implementation's own, because ``lower`` belongs to the entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.plan import lowering
+from mcu_deploy.plan.lowering import Lowered
+
+PORTABLE = "portable"
+
+# For each target, the implementations that its core can run.
+TARGETS: Mapping[str, tuple[str, ...]] = {PORTABLE: (PORTABLE,)}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One implementation of one C function, for one kind of operator.
+
+    Attributes:
+        implementation: what it needs of the core, and the folder of its source.
+        function: the C function.
+        header: the header that declares it.
+        headers: further headers that its sources include.
+        sources: the C files that implement it.
+        reason: whether it can perform an operator: one phrase why it is chosen, or None.
+        lower: makes the parameters and constants; takes a prefix for the constants' names.
+        struct: the C type of its parameters.
+    """
+
+    implementation: str
+    function: str
+    header: str
+    headers: tuple[str, ...]
+    sources: tuple[str, ...]
+    reason: Callable[[Graph, Operator], str | None]
+    lower: Callable[[Graph, Operator, str], Lowered]
+    struct: str
+
+
+def _always(reason: str) -> Callable[[Graph, Operator], str | None]:
+    return lambda graph, operator: reason
+
+
+def _convolution_as_rows(graph: Graph, operator: Operator) -> str | None:
+    """Whether the windows of a CONV_2D lie in memory as the rows of a matrix."""
+    if lowering.convolution_groups(graph, operator) > 1:
+        return None
+    sliding = lowering.convolution_window(graph, operator)
+    if sliding.filter == (1, 1) and sliding.stride == (1, 1):
+        return "1x1 window with stride 1: each pixel is a row of a matrix"
+    if sliding.output == (1, 1) and sliding.filter == sliding.input and not sliding.padded:
+        return "one window covers the whole input: each batch is a row of a matrix"
+    return None
+
+
+def _depthwise(graph: Graph, operator: Operator) -> str | None:
+    if lowering.depth_multiplier(graph, operator) == 1:
+        return "depth multiplier 1: four channels at a time"
+    return None
+
+
+_MATMUL_HEADERS = ("md_matmul_s8.h", "md_requantize.h")
+_MATMUL_SOURCE = "portable/md_matmul_s8.c"
+
+
+def _rows(
+    reason: Callable[[Graph, Operator], str | None], lower: Callable[[Graph, Operator, str], Lowered]
+) -> Kernel:
+    return Kernel(
+        implementation=PORTABLE,
+        function="md_fully_connected_s8",
+        header="md_fully_connected_s8.h",
+        headers=_MATMUL_HEADERS,
+        sources=("portable/md_fully_connected_s8.c", _MATMUL_SOURCE),
+        reason=reason,
+        lower=lower,
+        struct="md_fully_connected_s8_t",
+    )
+
+
+def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> Kernel:
+    return Kernel(
+        implementation=PORTABLE,
+        function="md_conv2d_s8",
+        header="md_conv2d_s8.h",
+        headers=(*_MATMUL_HEADERS, "md_window.h"),
+        sources=("portable/md_conv2d_s8.c", _MATMUL_SOURCE),
+        reason=_always(reason),
+        lower=lower,
+        struct="md_conv2d_s8_t",
+    )
+
+
+def _pool(name: str) -> Kernel:
+    return Kernel(
+        implementation=PORTABLE,
+        function=f"md_{name}_pool_s8",
+        header="md_pool_s8.h",
+        headers=("md_requantize.h", "md_window.h"),
+        sources=(f"portable/md_{name}_pool_s8.c",),
+        reason=_always("any window"),
+        lower=lowering.lower_pool,
+        struct="md_pool_s8_t",
+    )
+
+
+_DEPTHWISE = Kernel(
+    implementation=PORTABLE,
+    function="md_depthwise_conv2d_s8",
+    header="md_depthwise_conv2d_s8.h",
+    headers=("md_requantize.h", "md_window.h"),
+    sources=("portable/md_depthwise_conv2d_s8.c",),
+    reason=_depthwise,
+    lower=lowering.lower_depthwise,
+    struct="md_depthwise_conv2d_s8_t",
+)
+
+_RELU = Kernel(
+    implementation=PORTABLE,
+    function="md_lookup_s8",
+    header="md_lookup_s8.h",
+    headers=(),
+    sources=("portable/md_lookup_s8.c",),
+    reason=_always("a function of one int8 value is a table"),
+    lower=lowering.lower_relu,
+    struct="md_lookup_s8_t",
+)
+
+_SOFTMAX = Kernel(
+    implementation=PORTABLE,
+    function="md_softmax_s8",
+    header="md_softmax_s8.h",
+    headers=("md_requantize.h",),
+    sources=("portable/md_softmax_s8.c",),
+    reason=_always("exponentials from a table"),
+    lower=lowering.lower_softmax,
+    struct="md_softmax_s8_t",
+)
+
+KERNELS: Mapping[str, tuple[Kernel, ...]] = {
+    "AVERAGE_POOL_2D": (_pool("average"),),
+    "CONV_2D": (
+        _rows(_convolution_as_rows, lowering.lower_convolution_as_rows),
+        _gathered("any window: gathered into rows of a matrix", lowering.lower_convolution),
+    ),
+    "DEPTHWISE_CONV_2D": (
+        _DEPTHWISE,
+        _gathered("depth multiplier above 1: a convolution in groups", lowering.lower_depthwise_as_groups),
+    ),
+    "FULLY_CONNECTED": (_rows(_always("each batch is a row of a matrix"), lowering.lower_fully_connected),),
+    "MAX_POOL_2D": (_pool("max"),),
+    "RELU": (_RELU,),
+    "RELU6": (_RELU,),
+    "SOFTMAX": (_SOFTMAX,),
+}
+
+# Operators that need no kernel, and why.
+ALIASES: Mapping[str, str] = {"RESHAPE": "the same bytes under another shape"}
+
+
+def supported_kinds() -> tuple[str, ...]:
+    """The operator kinds that can be planned, sorted."""
+    return tuple(sorted({*KERNELS, *ALIASES}))
+
+
+def find_kernel(function: str, implementation: str) -> Kernel:
+    """The kernel that a ``Step`` names."""
+    for kernels in KERNELS.values():
+        for kernel in kernels:
+            if (kernel.function, kernel.implementation) == (function, implementation):
+                return kernel
+    raise KeyError(f"{implementation}/{function}")
