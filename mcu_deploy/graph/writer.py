@@ -27,7 +27,7 @@ BUFFER_ALIGNMENT = 16
 
 # A table's values by field name: a number or an enumeration's name, a string, an array or bytes, a table as a
 # mapping, tables as a sequence of them, or (table name, mapping) for a union.
-_Values = Mapping[str, Any]
+Values = Mapping[str, Any]
 
 _PREPEND = {
     "?": "Bool",
@@ -49,24 +49,32 @@ def write_model(graph: Graph) -> bytes:
     Raises:
         ModelError: an operator kind or a value has no place in a TFLite file.
     """
+    return encode(model_values(graph))
+
+
+def model_values(graph: Graph) -> dict[str, Any]:
+    """The ``Model`` table of a graph, by the schema's names: what ``encode`` takes."""
     codes = sorted({(operator.kind, operator.version) for operator in graph.operators})
     constants = [tensor for tensor in graph.tensors if tensor.data is not None]
     buffers = {tensor.index: number for number, tensor in enumerate(constants, start=1)}
-    model = {
+    subgraph = {
+        "tensors": [_tensor(tensor, buffers.get(tensor.index, 0)) for tensor in graph.tensors],
+        "inputs": graph.inputs,
+        "outputs": graph.outputs,
+        "operators": [_operator(operator, codes) for operator in graph.operators],
+        "name": "main",
+    }
+    return {
         "version": SCHEMA_VERSION,
         "operator_codes": [_code(kind, version) for kind, version in codes],
-        "subgraphs": [
-            {
-                "tensors": [_tensor(tensor, buffers.get(tensor.index, 0)) for tensor in graph.tensors],
-                "inputs": graph.inputs,
-                "outputs": graph.outputs,
-                "operators": [_operator(operator, codes) for operator in graph.operators],
-                "name": "main",
-            }
-        ],
+        "subgraphs": [subgraph],
         "description": graph.description,
         "buffers": [{}, *({"data": _little_endian(tensor)} for tensor in constants)],
     }
+
+
+def encode(model: Values) -> bytes:
+    """The file with this ``Model`` table: sound as a flatbuffer, whatever the values say."""
     builder = flatbuffers.Builder(1024)
     root = _table(builder, "Model", model)
     builder.Finish(root, file_identifier=FILE_IDENTIFIER)
@@ -78,7 +86,7 @@ def _little_endian(tensor: Tensor) -> bytes:
     return tensor.data.astype(tensor.dtype.numpy.newbyteorder("<")).tobytes()
 
 
-def _code(kind: str, version: int) -> _Values:
+def _code(kind: str, version: int) -> Values:
     builtin, _, custom = kind.partition(":")
     if builtin not in BUILTIN_OPERATORS or bool(custom) != (builtin == "CUSTOM"):
         raise ModelError(f"{printable(kind)} is not a TFLite operator", "use a name of the TFLite schema")
@@ -91,7 +99,7 @@ def _code(kind: str, version: int) -> _Values:
     }
 
 
-def _tensor(tensor: Tensor, buffer: int) -> _Values:
+def _tensor(tensor: Tensor, buffer: int) -> Values:
     return {
         "shape": tensor.shape,
         "type": tensor.dtype.name,
@@ -102,7 +110,7 @@ def _tensor(tensor: Tensor, buffer: int) -> _Values:
     }
 
 
-def _quantization(quantization: Quantization | None) -> _Values | None:
+def _quantization(quantization: Quantization | None) -> Values | None:
     if quantization is None:
         return None
     return {
@@ -112,7 +120,7 @@ def _quantization(quantization: Quantization | None) -> _Values | None:
     }
 
 
-def _operator(operator: Operator, codes: Sequence[tuple[str, int]]) -> _Values:
+def _operator(operator: Operator, codes: Sequence[tuple[str, int]]) -> Values:
     options = OPERATOR_OPTIONS.get(operator.kind)
     return {
         "opcode_index": codes.index((operator.kind, operator.version)),
@@ -124,7 +132,7 @@ def _operator(operator: Operator, codes: Sequence[tuple[str, int]]) -> _Values:
     }
 
 
-def _table(builder: Any, name: str, values: _Values) -> int:
+def _table(builder: Any, name: str, values: Values) -> int:
     """Write a table: first what it refers to, then its own fields, wide ones first, as they pack best."""
     fields = TABLES[name]
     unknown = sorted(set(values) - set(fields))
