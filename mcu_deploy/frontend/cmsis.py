@@ -118,8 +118,10 @@ def unpack_tar(archive: Path, target: Path) -> None:
     try:
         with tarfile.open(archive, "r:gz") as tar:
             wanted = [member for member in tar if _is_wanted(member)]
+            if any(".." in PurePosixPath(member.name).parts for member in wanted):
+                raise tarfile.ExtractError("it holds a path that leaves its folder")
             if sum(member.size for member in wanted) > _MAX_EXTRACTED_BYTES:
-                raise ToolMissingError(f"{archive.name} unpacks to too much", _OFFLINE_HINT)
+                raise tarfile.ExtractError("it unpacks to too much")
             tar.extractall(target, members=wanted, filter="data")
     except (tarfile.TarError, EOFError, zlib.error) as error:
         raise ToolMissingError(f"cannot unpack {archive.name}: {error}", _OFFLINE_HINT) from error

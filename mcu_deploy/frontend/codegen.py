@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -83,14 +82,13 @@ def frontend_sources(spec: FrontendSpec, scale: float, zero_point: int, cmsis_di
         include_dirs=(PurePosixPath("src/frontend"), _GENERATED),
         definitions=_DEFINITIONS,
         compile_options=_OPTIONS,
-        link_libraries=("cmsis_dsp",),
     )
     return [frontend, _cmsis(cmsis_dir)]
 
 
 def _check_quantisation(scale: float, zero_point: int) -> None:
-    tiny, largest = np.finfo(np.float32).tiny, np.finfo(np.float32).max
-    if not (math.isfinite(scale) and tiny <= scale <= largest):
+    float32 = np.finfo(np.float32)
+    if not float(float32.tiny) <= scale <= float(float32.max):
         raise InputError(
             f"the model's input scale {scale!r} is not a normal float32", "convert the model anew"
         )

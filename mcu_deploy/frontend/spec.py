@@ -193,11 +193,13 @@ def _parse(table: dict[str, Any], path: Path) -> FrontendSpec:
     for key in table:
         if key not in types:
             raise InputError(
-                f"{path}: unknown key {key!r}", _nearest(key, tuple(types)) + "remove or correct it"
+                f"{path}: unknown key {_shown(key)}", _nearest(key, tuple(types)) + "remove or correct it"
             )
     for key, kind in types.items():
         if key not in table:
-            raise InputError(f"{path}: key {key!r} is missing", f"add it: a {kind}{_allowed(key)}")
+            raise InputError(
+                f"{path}: key {key!r} is missing", f"add it: {_with_article(kind)}{_allowed(key)}"
+            )
         table[key] = _checked(key, table[key], kind, path)
     spec = FrontendSpec(name=path.stem, **table)
     _check_together(spec, path)
@@ -209,9 +211,7 @@ def _checked(key: str, value: object, kind: str, path: Path) -> object:
     if kind == "float" and type(value) is int and abs(value) < 1 << 53:
         value = float(value)
     if type(value).__name__ != kind:
-        raise InputError(
-            f"{path}: {key} is not a{'n' if kind == 'int' else ''} {kind}", f"give it{_allowed(key)}"
-        )
+        raise InputError(f"{path}: {key} is not {_with_article(kind)}", f"give it{_allowed(key)}")
     if key in _CHOICES and value not in _CHOICES[key]:
         raise InputError(f"{path}: {key} = {_shown(value)} is not supported", f"give it{_allowed(key)}")
     if key in _RANGES:
@@ -251,6 +251,10 @@ def _allowed(key: str) -> str:
         low, high = _RANGES[key]
         return f", from {low:.9g} to {high:.9g}"
     return ""
+
+
+def _with_article(kind: str) -> str:
+    return f"an {kind}" if kind == "int" else f"a {kind}"
 
 
 def _shown(value: object) -> str:

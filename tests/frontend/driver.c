@@ -7,9 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dsp/transform_functions.h"
 #include "frontend_config.h"
 #include "md_frontend.h"
 #include "md_frontend_math.h"
+#include "md_frontend_tables.h"
 
 static void check(int ok, const char *what) {
     if (!ok) {
@@ -60,13 +62,31 @@ static void run_elements(FILE *in, FILE *out, int quantise) {
     }
 }
 
+static void run_rfft(FILE *in, FILE *out) {
+    static float x[MD_FRONTEND_FFT_SIZE], y[MD_FRONTEND_FFT_SIZE];
+    const arm_rfft_fast_instance_f32 rfft = {
+        .Sint = {.fftLen = MD_FRONTEND_FFT_SIZE / 2,
+                 .pTwiddle = md_frontend_cfft_twiddle,
+                 .pBitRevTable = md_frontend_bit_reversal,
+                 .bitRevLength = MD_FRONTEND_BIT_REVERSAL_LENGTH},
+        .fftLenRFFT = MD_FRONTEND_FFT_SIZE,
+        .pTwiddleRFFT = md_frontend_rfft_twiddle,
+    };
+    while (fread(x, sizeof x, 1, in) == 1) {
+        arm_rfft_fast_f32(&rfft, x, y, 0);
+        check(fwrite(y, sizeof y, 1, out) == 1, "write");
+    }
+}
+
 int main(int argc, char **argv) {
-    check(argc == 4, "usage: driver stages|logf|quantise IN OUT");
+    check(argc == 4, "usage: driver stages|logf|quantise|rfft IN OUT");
     FILE *in = fopen(argv[2], "rb");
     FILE *out = fopen(argv[3], "wb");
     check(in != NULL && out != NULL, "open");
     if (strcmp(argv[1], "stages") == 0) {
         run_stages(in, out);
+    } else if (strcmp(argv[1], "rfft") == 0) {
+        run_rfft(in, out);
     } else {
         run_elements(in, out, strcmp(argv[1], "quantise") == 0);
     }
