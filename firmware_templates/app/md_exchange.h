@@ -21,7 +21,7 @@
  *         OUTPUT    id: tensor index, aux: position among the model's outputs
  *         COUNTS    aux: calls of observers in the counted code; u64 front end, u64 inference, in
  *                   instructions. 0 where the machine has no counter. The time of the observers
- *                   is not in them, but their calls are (about ten instructions each).
+ *                   is not in them, but their calls are (some 15 instructions each).
  *     Then one of
  *         END       md_end_t; the file ends here
  *         FAULT     md_fault_t of md_platform.h; the firmware was stopped

@@ -46,6 +46,15 @@ def load_board(name_or_path: str) -> Board:
     Raises:
         InputError: there is no such board, or its file is not valid (what, and where).
     """
+    return parse_board(board_table(name_or_path), name_or_path)
+
+
+def board_table(name_or_path: str) -> dict[str, Any]:
+    """The board's TOML table with its SoC's merged in, not yet checked; can be kept as JSON.
+
+    Raises:
+        InputError: there is no such board or SoC, or its file is not TOML.
+    """
     if name_or_path.endswith(".toml") or "/" in name_or_path:
         path = Path(name_or_path)
     else:
@@ -58,10 +67,9 @@ def load_board(name_or_path: str) -> Board:
         path = resource_dir("boards") / f"{name_or_path}.toml"
     table = _read_toml(path)
     soc = table.pop("soc", None)
-    if soc is not None:
-        root = _Table(path.name, {"soc": soc})
-        table = _merge(_read_toml(_soc_path(path, root.name("soc"))), table)
-    return _board(_Table(path.name, table))
+    if soc is None:
+        return table
+    return _merge(_read_toml(_soc_path(path, _Table(path.name, {"soc": soc}).name("soc"))), table)
 
 
 def _soc_path(board: Path, soc: str) -> Path:
@@ -99,7 +107,7 @@ def _suggestion(word: str, known: Sequence[str]) -> str:
 class _Table:
     """A TOML table that knows where it stands and which of its keys were read."""
 
-    def __init__(self, where: str, values: Any) -> None:
+    def __init__(self, where: str, values: object) -> None:
         if not isinstance(values, dict):
             raise InputError(f"{where} must be a table")
         self.where = where
@@ -188,7 +196,17 @@ class _Table:
                 )
 
 
-def _board(table: _Table) -> Board:
+def parse_board(values: object, where: str) -> Board:
+    """Checks what ``board_table`` gave.
+
+    Args:
+        values: the table.
+        where: what messages call it.
+
+    Raises:
+        InputError: it is not valid; says what, and where.
+    """
+    table = _Table(where, values)
     name = table.name("name")
     description = table.text("description", re.compile(r"[ -~]{1,200}"), "one line of printable ASCII")
     core = _core(table.table("core")) if "core" in table else None

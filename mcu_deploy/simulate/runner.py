@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -29,6 +30,8 @@ DEFAULT_BUDGET = 10**11
 
 _EXIT_WRITE_FAILED = 3
 _EXIT_FAULT_IN_FAULT = 5
+# QEMU warns of the board's network interface, which we leave unconnected.
+_NOISE = re.compile(r": warning: nic ")
 
 
 @dataclass(frozen=True)
@@ -145,9 +148,9 @@ def execute(
         where = f"in entry {error.run}" if error.run >= 0 else "before the first entry"
         raise SimulationError(f"the firmware faulted {where}: {error.fault.describe(executable)}") from None
     except SimulationError as error:
-        raise SimulationError(f"{error.message}; {_ending(finished)}", error.hint) from None
+        raise SimulationError(f"{_ending(finished)}; {error.message}") from None
     if finished.returncode != 0:
-        raise SimulationError(f"the records are complete, but {_ending(finished)}")
+        raise SimulationError(f"{_ending(finished)}, although its records are complete")
     return record
 
 
@@ -156,13 +159,13 @@ def _ending(finished: Finished) -> str:
     code = finished.returncode
     if code < 0:
         try:
-            words = f"it was killed by {signal.Signals(-code).name}"
+            words = f"the simulation was killed by {signal.Signals(-code).name}"
         except ValueError:
-            words = f"it was killed by signal {-code}"
+            words = f"the simulation was killed by signal {-code}"
     elif code == _EXIT_FAULT_IN_FAULT:
-        words = "a fault occurred while a fault was reported"
+        words = "the firmware faulted while it reported a fault"
     else:
-        words = f"exit status {code}"
+        words = f"the simulation ended with exit status {code}"
     lines = [line.strip() for line in (finished.stdout + "\n" + finished.stderr).splitlines()]
-    last = next((line for line in reversed(lines) if line), "")
-    return f"{words}, last line printed: {last[:300]}" if last else words
+    last = next((line for line in reversed(lines) if line and not _NOISE.search(line)), "")
+    return f"{words} ({last[:300]})" if last else words

@@ -1,6 +1,7 @@
 """A small real model in C: 12 bytes in, negated in one step and reversed in the next.
 
-The first byte of its input chooses how it misbehaves, so that one build serves all tests.
+The first byte of its input chooses how it misbehaves, so that one build serves all tests. With LOOP the
+next three say how often a loop of two instructions turns.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet, template_files
 
 BYTES = 12
-HANG, HANG_MASKED, UNDEFINED, RECURSE, WILD_READ, WILD_CALL, EXIT, DIVIDE, LARGE = range(100, 109)
+HANG, HANG_MASKED, UNDEFINED, RECURSE, WILD_READ, WILD_CALL, EXIT, DIVIDE, LOOP = range(100, 109)
 
 MODEL = """
 #include "md_compiler.h"
@@ -78,6 +79,11 @@ __attribute__((noinline)) static void toy_misbehave(int32_t how) {
     }
     if (how == 107) {
         zero = how / zero;
+    }
+    if (how == 108) {
+        const uint8_t *bytes = (const uint8_t *)arena;
+        uint32_t turns = 1u + bytes[1] + ((uint32_t)bytes[2] << 8) + ((uint32_t)bytes[3] << 16);
+        __asm__ volatile("1: subs %0, #1\\n\\tbne 1b" : "+l"(turns) : : "cc");
     }
 #endif
 }
