@@ -32,6 +32,9 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_TENSOR_BYTES = 2**31 - 1
 MAX_RANK = 8
 MAX_OPERATOR_TENSORS = 4096
+_REQUANTISE = "quantise the model again"
+_SMALLER = "make the model of smaller operators"
+_STATIC = "fix the shape of the model's inputs, and export it again"
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -43,19 +46,17 @@ def read_model(path: Path) -> Graph:
         InputError: the file cannot be read.
         ModelError: it is not a sound TFLite model with one subgraph; ``details`` lists what is wrong.
     """
+    shown = printable(str(path), 200)
+    hint = "name a .tflite file inside of it" if path.is_dir() else "check the path of the .tflite file"
+    if not path.is_file():
+        missing = "is not a file" if path.exists() else "does not exist"
+        raise InputError(f"the model {shown} {missing}", hint)
     try:
         with path.open("rb") as file:
             data = file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InputError(f"cannot read the model {printable(str(path))}: {reason}", _hint(path)) from None
-    except ValueError:
-        raise InputError(f"{printable(str(path))} is not a file name", _hint(path)) from None
+        raise InputError(f"cannot read the model {shown}: {error.strerror}", hint) from None
     return parse_model(data, path.stem)
-
-
-def _hint(path: Path) -> str:
-    return "name a .tflite file inside of it" if path.is_dir() else "check the path of the .tflite file"
 
 
 def parse_model(data: bytes, name: str) -> Graph:
@@ -217,7 +218,7 @@ def _shape(table: Table, label: str) -> tuple[int, ...]:
         raise ModelError(f"{label} has {sizes.size} dimensions", f"at most {MAX_RANK} are supported")
     shape = tuple(int(size) for size in sizes.tolist())
     if any(size < 1 for size in shape):
-        raise ModelError(f"{label} has the shape {shape}, where every dimension must be at least 1")
+        raise ModelError(f"{label} has the shape {shape}, where each must be at least 1", _STATIC)
     return shape
 
 
@@ -236,26 +237,27 @@ def _quantization(table: Table, shape: tuple[int, ...], dtype: DataType, label: 
     zero_point = quantization.numbers("zero_point").astype(np.int64)
     axis = quantization.integer("quantized_dimension")
     if zero_point.size != scale.size:
-        raise ModelError(f"{label} has {scale.size} scales, but {zero_point.size} zero points")
+        raise ModelError(f"{label} has {scale.size} scales, but {zero_point.size} zero points", _REQUANTISE)
     if not (np.isfinite(scale) & (scale > 0)).all():
-        raise ModelError(f"{label} has a scale that is not a positive number")
+        raise ModelError(f"{label} has a scale that is not a positive number", _REQUANTISE)
     if scale.size == 1:
         axis = 0
     elif not 0 <= axis < len(shape) or shape[axis] != scale.size:
         raise ModelError(
-            f"{label} has {scale.size} scales on axis {axis}, which its shape {shape} contradicts"
+            f"{label} has {scale.size} scales on axis {axis}, which its shape {shape} contradicts",
+            _REQUANTISE,
         )
     if dtype.numpy.kind in "iu":
         limits = np.iinfo(dtype.value)
         if (zero_point < limits.min).any() or (zero_point > limits.max).any():
-            raise ModelError(f"{label} has a zero point that is outside of {dtype.value}")
+            raise ModelError(f"{label} has a zero point that is outside of {dtype.value}", _REQUANTISE)
     return Quantization(scale, zero_point, axis)
 
 
 def _indices(table: Table, name: str, tensors: int, label: str, *, optional: bool = False) -> tuple[int, ...]:
     values = table.numbers(name)
     if values.size > MAX_OPERATOR_TENSORS:
-        raise ModelError(f"{label} has {values.size} {name}, more than {MAX_OPERATOR_TENSORS}")
+        raise ModelError(f"{label} has {values.size} {name}, more than {MAX_OPERATOR_TENSORS}", _SMALLER)
     indices = tuple(int(value) for value in values.tolist())
     for index in indices:
         if not (-1 if optional else 0) <= index < tensors:

@@ -1,0 +1,135 @@
+"""Mutated files, from fixed seeds: each is read and checked, or refused with a ModelError, in bounded time.
+
+What passes must be sound enough for the steps that follow: it is counted and written again.
+"""
+
+import resource
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from graph_models import small_graph
+
+from mcu_deploy.errors import ModelError
+from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.checks import check
+from mcu_deploy.graph.macs import graph_macs
+from mcu_deploy.graph.reader import parse_model
+from mcu_deploy.graph.writer import write_model
+
+SLOWEST = 2.0
+MEMORY = 512 * 2**20
+NASTY = (0, 1, 2, 4, 0x7F, 0x80, 0xFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 0x10000, 0x7F800000, 0x80000000)
+
+Mutation = Callable[[bytearray, np.random.Generator], None]
+
+
+def flip_bytes(data: bytearray, rng: np.random.Generator) -> None:
+    for _ in range(int(rng.integers(1, 9))):
+        data[int(rng.integers(len(data)))] = int(rng.integers(256))
+
+
+def flip_bit(data: bytearray, rng: np.random.Generator) -> None:
+    data[int(rng.integers(len(data)))] ^= 1 << int(rng.integers(8))
+
+
+def replace_word(data: bytearray, rng: np.random.Generator) -> None:
+    """Offsets, lengths and numbers are words: put one that is apt to break something."""
+    for _ in range(int(rng.integers(1, 3))):
+        place = int(rng.integers(len(data) // 4)) * 4
+        small = int(rng.integers(len(data)))
+        word = (*NASTY, small)[int(rng.integers(len(NASTY) + 1))]
+        data[place : place + 4] = word.to_bytes(4, "little")
+
+
+def splice(data: bytearray, rng: np.random.Generator) -> None:
+    size = int(rng.integers(1, 200))
+    source, target = (int(rng.integers(len(data) - size)) for _ in range(2))
+    data[target : target + size] = data[source : source + size]
+
+
+def cut_out(data: bytearray, rng: np.random.Generator) -> None:
+    start = int(rng.integers(8, len(data)))
+    del data[start : start + int(rng.integers(1, 64))]
+
+
+def insert(data: bytearray, rng: np.random.Generator) -> None:
+    start = int(rng.integers(8, len(data)))
+    data[start:start] = rng.bytes(int(rng.integers(1, 64)))
+
+
+def truncate(data: bytearray, rng: np.random.Generator) -> None:
+    del data[int(rng.integers(len(data))) :]
+
+
+MUTATIONS: tuple[Mutation, ...] = (flip_bytes, flip_bit, replace_word, splice, cut_out, insert, truncate)
+
+
+def mutants(data: bytes, mutation: Mutation, count: int, seed: int) -> Iterator[tuple[str, bytes]]:
+    for number in range(count):
+        changed = bytearray(data)
+        mutation(changed, np.random.default_rng([seed, number]))
+        yield f"{mutation.__name__} {number} of seed {seed}", bytes(changed)
+
+
+def survives(data: bytes) -> bool:
+    """Whether the file passes; any exception but ModelError fails the test."""
+    try:
+        graph = parse_model(data, "mutant")
+        check(graph)
+    except ModelError as error:
+        for line in (error.message, error.hint, *error.details):
+            assert line.isascii() and line.isprintable()
+        return False
+    assert graph_macs(graph) >= 0
+    assert write_model(parse_model(write_model(graph), "again")) == write_model(graph)
+    return True
+
+
+def run(data: bytes, mutation: Mutation, count: int, seed: int) -> int:
+    passed = 0
+    for name, changed in mutants(data, mutation, count, seed):
+        start = time.perf_counter()
+        try:
+            passed += survives(changed)
+        except Exception as error:
+            error.add_note(name)
+            raise
+        assert time.perf_counter() - start < SLOWEST, name
+    return passed
+
+
+@pytest.fixture(scope="module", autouse=True)
+def bounded_memory() -> Iterator[None]:
+    """Fails where the tests of this module made the process grow by more than ``MEMORY``."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    yield
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024 < MEMORY
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_mutations_of_a_built_model(mutation: Mutation) -> None:
+    data = write_model(small_graph())
+    passed = run(data, mutation, 250, seed=2)
+    # More than half of the file is weights, of which a changed bit does no harm: both ends are tested.
+    assert mutation is not flip_bit or 50 < passed < 240
+
+
+@pytest.mark.parametrize("mutation", MUTATIONS, ids=lambda mutation: mutation.__name__)
+def test_mutations_of_the_structure(mutation: Mutation) -> None:
+    """A model with hardly any weights, so that nearly every mutation hits the structure."""
+    builder = GraphBuilder()
+    x = builder.conv_2d(builder.input((1, 2, 2, 1)), 2, (1, 1))
+    x = builder.operator("RESHAPE", [x, builder.constant(np.array([1, 8], np.int32))])
+    data = write_model(builder.build([builder.operator("SOFTMAX", [x], beta=1.0)]))
+    assert survives(data)
+    run(data, mutation, 250, seed=4)
+
+
+@pytest.mark.parametrize("name", ["kws_micronet_m.tflite", "audio_sound_event_v1.0.2_int8.tflite"])
+def test_mutations_of_real_models(model_path: Callable[[str], Path], name: str) -> None:
+    data = model_path(name).read_bytes()
+    for mutation in MUTATIONS:
+        run(data, mutation, 10, seed=5)
