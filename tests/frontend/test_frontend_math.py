@@ -25,8 +25,9 @@ def test_logf_c_equals_numpy_on_millions_of_bit_patterns(driver, tmp_path):
     edges = np.array(
         [FIRST_NORMAL, 0x3F35_04F2, 0x3F35_04F3, 0x3F7F_FFFF, 0x3F80_0000, INFINITY - 1], np.uint32
     )
-    x = np.concatenate([patterns, edges]).view(np.float32)
-    assert x.size > 2_000_000
+    around_one = np.arange(0x3F00_0000, 0x4000_0000, 5, dtype=np.uint32)
+    x = np.concatenate([patterns, around_one, edges]).view(np.float32)
+    assert x.size > 5_000_000
     got = np.frombuffer(driver.run("logf", x, tmp_path), np.uint32)
     assert np.array_equal(got, logf(x).view(np.uint32))
 
