@@ -21,7 +21,7 @@ _HINTS = {
     "arm-none-eabi-gcc": "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi",
     "cc": "apt install gcc",
 }
-_OVERFLOW = re.compile(r"region `([a-z0-9_-]+)' overflowed by ([0-9]+) bytes")
+_OVERFLOW = re.compile(r"region `md_([a-z0-9_-]+)' overflowed by ([0-9]+) bytes")
 _MESSAGE = re.compile(r"(error: |CMake Error|undefined reference|\bld(\.exe)?: )")
 _MAX_DETAILS = 20
 _SET_SYMBOL = re.compile(r"md_ld_([a-z0-9_]+)_(code|constants)_(start|end)")

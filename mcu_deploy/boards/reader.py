@@ -26,7 +26,7 @@ from mcu_deploy.boards.types import (
 from mcu_deploy.errors import InputError
 from mcu_deploy.resources import resource_dir
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 _EXECUTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _SIZE = re.compile(r"([0-9]{1,7}) (bytes|KiB|MiB|GiB)")
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
