@@ -13,7 +13,7 @@ from mcu_deploy.boards.reader import load_board
 from mcu_deploy.boards.types import Board
 from mcu_deploy.build import Firmware, build
 
-NEEDS = {"target": "arm-none-eabi-gcc", "host": "cc", "sanitize": "cc"}
+NEEDS = {"target": "arm-none-eabi-gcc", "host": "cc"}
 
 
 @pytest.fixture(scope="session")

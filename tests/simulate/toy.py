@@ -106,11 +106,11 @@ void md_model_invoke(md_model_observer_t observer, void *context) {
 """
 
 CONFIG = """
-#define MD_FRONTEND_CHANNELS 1
-#define MD_FRONTEND_FRAME_SAMPLES 5
-#define MD_FRONTEND_HOP_SAMPLES {hop}
-#define MD_FRONTEND_FRAMES 3
-#define MD_FRONTEND_CLIP_SAMPLES {clip}
+#define MD_FRONTEND_CHANNELS 1u
+#define MD_FRONTEND_FRAME_SAMPLES 5u
+#define MD_FRONTEND_HOP_SAMPLES {hop}u
+#define MD_FRONTEND_FRAMES 3u
+#define MD_FRONTEND_CLIP_SAMPLES {clip}u
 """
 
 FRONTEND = """
