@@ -48,6 +48,7 @@ _CFSR_BITS = {
     24: "unaligned access",
     25: "division by zero",
 }
+_STKOF = 1 << 20
 _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
 
@@ -66,6 +67,13 @@ class Fault:
     bfar: int
     sp: int
     stack_used: int
+
+    @property
+    def hint(self) -> str:
+        """The way out, where there is one that we know."""
+        if self.kind == _BUDGET:
+            return "it may loop for ever"
+        return "set a larger [stack] size in the board file" if self.cfsr & _STKOF else ""
 
     def describe(self, elf: Path | None = None) -> str:
         """One line: what happened, where, at which address; symbols from ``elf`` if given."""

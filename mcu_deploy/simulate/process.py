@@ -45,6 +45,8 @@ def run_bounded(
 ) -> Finished:
     """Runs a program in a session of its own and kills the whole of it when it exceeds a bound.
 
+    Its messages are in English, because callers search them.
+
     Args:
         arguments: the program and its arguments.
         cwd: its working directory.
@@ -65,6 +67,7 @@ def run_bounded(
             process = subprocess.Popen(
                 arguments,
                 cwd=cwd,
+                env={**os.environ, "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

@@ -146,7 +146,10 @@ def execute(
         record = read_records(records, expected_runs)
     except FirmwareFaultError as error:
         where = f"in entry {error.run}" if error.run >= 0 else "before the first entry"
-        raise SimulationError(f"the firmware faulted {where}: {error.fault.describe(executable)}") from None
+        fault = error.fault
+        raise SimulationError(
+            f"the firmware faulted {where}: {fault.describe(executable)}", fault.hint
+        ) from None
     except SimulationError as error:
         raise SimulationError(f"{_ending(finished)}; {error.message}") from None
     if finished.returncode != 0:

@@ -31,10 +31,11 @@ needs_arm = pytest.mark.skipif(
 
 
 @needs_arm
-def test_two_folders_give_the_same_elf(board: Board, tmp_path: Path) -> None:
+def test_two_folders_give_the_same_elf(board: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folders = (tmp_path / "a", tmp_path / "another folder" / "b")
     elfs = []
-    for folder in folders:
+    for folder, flags in zip(folders, ("", "-O3 -march=native"), strict=True):
+        monkeypatch.setenv("CFLAGS", flags)
         toy.write_project(folder, board, toy.source_sets(board, frontend=True))
         elfs.append(build(folder, "target").executable.read_bytes())
     assert elfs[0] == elfs[1]

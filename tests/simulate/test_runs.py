@@ -136,6 +136,8 @@ def test_misbehaviour_is_named(start: Start, how: int, words: tuple[str, ...]) -
         start("qemu", inputs, budget=10**6)
     for word in words:
         assert word in error.value.message
+    hints = {toy.HANG: "it may loop for ever", toy.RECURSE: "set a larger [stack] size in the board file"}
+    assert error.value.hint == hints.get(how, "")
     assert ("in entry 1" in error.value.message) == (how != toy.EXIT)
 
 
