@@ -4,22 +4,34 @@
 
 #include "md_requantize.h"
 
-static int8_t output(const md_matmul_t *p, uint32_t channel, int32_t acc) {
-    return md_requantize_s8(acc, p->multiplier[channel], p->shift[channel], p->output_zero_point,
-                            p->activation_min, p->activation_max);
+/* Finishes channel `c` of two rows. Not inlined: what it needs would crowd the inner loop's
+ * registers. */
+static __attribute__((noinline)) void finish(const md_matmul_t *p, uint32_t c, int32_t acc0,
+                                             int32_t acc1, int8_t *y0, int8_t *y1) {
+    const int32_t multiplier = p->multiplier[c];
+    const int32_t shift = p->shift[c];
+    const int32_t zero_point = p->output_zero_point;
+    const int32_t low = p->activation_min;
+    const int32_t high = p->activation_max;
+    y0[c] = md_requantize_s8(acc0, multiplier, shift, zero_point, low, high);
+    y1[c] = md_requantize_s8(acc1, multiplier, shift, zero_point, low, high);
 }
 
 static void two_rows(const md_matmul_t *p, const int8_t *x, int8_t *y0, int8_t *y1) {
     const int8_t *w = p->weights;
     const uint32_t depth = p->depth;
+    const int8_t *const tail = x + (depth & ~(uint32_t)3);
+    const int8_t *const end = x + depth;
     for (uint32_t c = 0; c < p->channels; c += 2) {
         const int8_t *x0 = x;
-        const int8_t *x1 = x + depth;
+        const int8_t *x1 = end;
         int32_t acc00 = p->bias[c];
         int32_t acc01 = p->bias[c + 1];
         int32_t acc10 = acc00;
         int32_t acc11 = acc01;
-        for (uint32_t k = depth / 4; k > 0; k--) {
+        while (x0 != tail) {
+            /* Unrolled, because a loop's own instructions would cost as much as a product. */
+#pragma GCC unroll 4
             for (uint32_t i = 0; i < 4; i++) {
                 acc00 += x0[i] * w[2 * i];
                 acc01 += x0[i] * w[2 * i + 1];
@@ -30,18 +42,16 @@ static void two_rows(const md_matmul_t *p, const int8_t *x, int8_t *y0, int8_t *
             x1 += 4;
             w += 8;
         }
-        for (uint32_t k = depth % 4; k > 0; k--) {
+        while (x0 != end) {
             acc00 += *x0 * w[0];
             acc01 += *x0++ * w[1];
             acc10 += *x1 * w[0];
             acc11 += *x1++ * w[1];
             w += 2;
         }
-        y0[c] = output(p, c, acc00);
-        y1[c] = output(p, c, acc10);
+        finish(p, c, acc00, acc10, y0, y1);
         if (c + 1 < p->channels) {
-            y0[c + 1] = output(p, c + 1, acc01);
-            y1[c + 1] = output(p, c + 1, acc11);
+            finish(p, c + 1, acc01, acc11, y0, y1);
         }
     }
 }
@@ -56,9 +66,9 @@ static void one_row(const md_matmul_t *p, const int8_t *x, int8_t *y) {
             acc1 += x[k] * w[1];
             w += 2;
         }
-        y[c] = output(p, c, acc0);
+        finish(p, c, acc0, acc0, y, y);
         if (c + 1 < p->channels) {
-            y[c + 1] = output(p, c + 1, acc1);
+            finish(p, c + 1, acc1, acc1, y, y);
         }
     }
 }
