@@ -132,9 +132,7 @@ class Table:
         field = self._field(name, "scalar")
         assert field.scalar is not None
         position = self._slot(field.slot, field.scalar.size)
-        if position is not None:
-            return self._buffer.number(position, field.scalar)
-        return bool(field.default) if field.scalar.code == "?" else field.default
+        return field.default if position is None else self._buffer.number(position, field.scalar)
 
     def integer(self, name: str) -> int:
         """The value of a ``scalar`` field that is an integer."""

@@ -288,7 +288,9 @@ def _parse_field(text: str, slot: int) -> Field:
         return Field(name, slot, "union", target=type_name)
     if type_name in _FIELDS:
         return Field(name, slot, "table", target=type_name)
-    return Field(name, slot, "scalar", scalar=SCALARS[type_name], default=int(default or 0))
+    scalar = SCALARS[type_name]
+    number = {"?": bool, "f": float}.get(scalar.code, int)
+    return Field(name, slot, "scalar", scalar=scalar, default=number(int(default or 0)))
 
 
 def _parse_table(text: str) -> Mapping[str, Field]:
@@ -312,9 +314,7 @@ def default_option(field: Field) -> OptionValue:
         return ""
     if field.scalar is None or field.kind == "scalars":
         return ()
-    if field.scalar.names:
-        return field.scalar.names[int(field.default)]
-    return bool(field.default) if field.scalar.code == "?" else field.default
+    return field.scalar.names[int(field.default)] if field.scalar.names else field.default
 
 
 def default_options(kind: str) -> dict[str, OptionValue]:

@@ -82,7 +82,9 @@ def _other(value: object, name: str) -> object:
         case bool():
             return not value
         case int():
-            return 0.5 if name in ("beta", "alpha", "cell_clip", "proj_clip") else 3
+            return 3
+        case float():
+            return 0.5
         case tuple():
             return (2, 2)
         case "NONE":
