@@ -358,13 +358,6 @@ def _accumulator(channel_axis: int) -> Condition:
     return condition
 
 
-def _bias_shape(site: Site) -> Iterator[Problem]:
-    bias = site.inputs[2] if len(site.inputs) > 2 else None
-    channels = site.outputs[0].shape[-1]
-    if bias is not None and bias.elements != channels:
-        yield Problem(bias, f"the bias has {bias.elements} values for {channels} channels", _REEXPORT)
-
-
 def _bias_scale(site: Site) -> Iterator[Problem]:
     """As TFLM has it for per-tensor FULLY_CONNECTED: within 2 % of an output step of input * weights."""
     weights, bias = site.input(1), site.inputs[2] if len(site.inputs) > 2 else None
@@ -440,17 +433,17 @@ INT8_RULES: Mapping[str, OperatorRule] = {
     "CONV_2D": OperatorRule(
         (_IMAGE, _weights(4, 0), _BIAS),
         (_IMAGE_OUTPUT,),
-        (_one_batch, _window, _fused, _bias_shape, _accumulator(0)),
+        (_one_batch, _window, _fused, _accumulator(0)),
     ),
     "DEPTHWISE_CONV_2D": OperatorRule(
         (_IMAGE, _weights(4, 3), _BIAS),
         (_IMAGE_OUTPUT,),
-        (_one_batch, _window, _fused, _bias_shape, _accumulator(3)),
+        (_one_batch, _window, _fused, _accumulator(3)),
     ),
     "FULLY_CONNECTED": OperatorRule(
         (_INPUT, _weights(2, 0), _BIAS),
         (_OUTPUT,),
-        (_plain_weights, _fused, _bias_shape, _bias_scale, _accumulator(0)),
+        (_plain_weights, _fused, _bias_scale, _accumulator(0)),
     ),
     "MAX_POOL_2D": _POOL,
     "RELU": OperatorRule((_INPUT,), (_OUTPUT,), (_rescaling,)),

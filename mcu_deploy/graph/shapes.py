@@ -57,11 +57,18 @@ def _windows(shape: Shape, filter_height: int, filter_width: int, options: Optio
     return sizes[0], sizes[1]
 
 
+def _check_bias(inputs: Inputs, channels: int) -> None:
+    bias = inputs[2] if len(inputs) > 2 else None
+    if bias is not None and bias.shape != (channels,):
+        raise ModelError(f"the bias has the shape {bias.shape} for {channels} channels")
+
+
 def _conv_2d(inputs: Inputs, options: Options) -> Shape:
     image, weights = _given(inputs, 0, 4), _given(inputs, 1, 4)
     channels, filter_height, filter_width, depth = weights.shape
     if depth != image.shape[3]:
         raise ModelError(f"the filter has {depth} input channels, but the input has {image.shape[3]}")
+    _check_bias(inputs, channels)
     height, width = _windows(image.shape, filter_height, filter_width, options)
     return image.shape[0], height, width, channels
 
@@ -75,6 +82,7 @@ def _depthwise_conv_2d(inputs: Inputs, options: Options) -> Shape:
             f"the filter {weights.shape} does not match {image.shape[3]} input channels "
             f"and a depth multiplier of {multiplier}"
         )
+    _check_bias(inputs, channels)
     height, width = _windows(image.shape, filter_height, filter_width, options)
     return image.shape[0], height, width, channels
 
@@ -89,6 +97,7 @@ def _pool_2d(inputs: Inputs, options: Options) -> Shape:
 def _fully_connected(inputs: Inputs, options: Options) -> Shape:
     features, weights = _given(inputs, 0), _given(inputs, 1, 2)
     units, depth = weights.shape
+    _check_bias(inputs, units)
     if options["keep_num_dims"]:
         if features.shape[-1:] != (depth,):
             raise ModelError(

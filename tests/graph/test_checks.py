@@ -1,0 +1,364 @@
+"""What cannot be deployed is named, all at once. Where TFLM refuses the same model, TFLM is asked too."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from graph_models import REAL_INT8, small_graph
+
+from mcu_deploy.errors import ModelError, ReferenceRunError
+from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization, affine
+from mcu_deploy.graph.checks import arithmetic, check
+from mcu_deploy.graph.ir import DataType, Graph
+from mcu_deploy.graph.reader import read_model
+from mcu_deploy.graph.writer import write_model
+from mcu_deploy.reference.tflm import run_reference
+
+POOL = {"filter_height": 2, "filter_width": 2, "stride_h": 2, "stride_w": 2}
+
+
+def refused(graph: Graph) -> ModelError:
+    with pytest.raises(ModelError) as caught:
+        check(graph)
+    assert caught.value.hint
+    assert all(line.isascii() and line.isprintable() for line in caught.value.details)
+    return caught.value
+
+
+def tflm_refuses(graph: Graph) -> bool:
+    zeros = [np.zeros(graph.tensors[i].shape, graph.tensors[i].dtype.numpy) for i in graph.inputs]
+    try:
+        run_reference(write_model(graph), [zeros], timeout=20)
+    except ReferenceRunError:
+        return True
+    return False
+
+
+def changed(graph: Graph, index: int, **values: Any) -> Graph:
+    """The graph with another tensor ``index``."""
+    tensors = list(graph.tensors)
+    tensors[index] = replace(tensors[index], **values)
+    return replace(graph, tensors=tuple(tensors))
+
+
+def with_options(graph: Graph, index: int, **options: Any) -> Graph:
+    """The graph with other options of operator ``index``."""
+    operators = list(graph.operators)
+    operators[index] = replace(operators[index], options={**operators[index].options, **options})
+    return replace(graph, operators=tuple(operators))
+
+
+@pytest.mark.parametrize("name", REAL_INT8)
+def test_real_int8_models_pass(model_path: Callable[[str], Path], name: str) -> None:
+    check(read_model(model_path(name)))
+
+
+def test_the_built_model_passes() -> None:
+    check(small_graph())
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("audio_sound_event_v1.0.2_float32.tflite", "a float model"),
+        ("dcase2020_mobnet_drq.tflite", "dynamic-range quantised"),
+        ("dcase2020_smallfcnn_drq.tflite", "dynamic-range quantised"),
+    ],
+)
+def test_float_models_are_refused_as_a_whole(
+    model_path: Callable[[str], Path], name: str, found: str
+) -> None:
+    error = refused(read_model(model_path(name)))
+    assert found in error.message
+    assert "representative_dataset" in error.hint
+    assert not error.details
+
+
+@pytest.mark.parametrize("dtype", [DataType.FLOAT32, DataType.INT16, DataType.UINT8])
+def test_other_arithmetic_is_refused_as_a_whole(dtype: DataType) -> None:
+    builder = GraphBuilder()
+    graph = builder.build([builder.operator("RELU", [builder.input((1, 4), zero_point=0, dtype=dtype)])])
+    assert arithmetic(graph) == dtype.value
+    assert "only full int8 models" in refused(graph).message
+
+
+def test_float16_weights_are_recognised() -> None:
+    builder = GraphBuilder()
+    source = builder.input((1, 4), dtype=DataType.FLOAT32)
+    weights = builder.operator("DEQUANTIZE", [builder.constant(np.ones((2, 4), np.float16))], shape=(2, 4))
+    builder.tensors[weights] = replace(builder.tensors[weights], dtype=DataType.FLOAT32)
+    graph = builder.build([builder.operator("FULLY_CONNECTED", [source, weights], shape=(1, 2))])
+    assert arithmetic(graph) == "float16"
+    assert "float model" in refused(graph).message
+
+
+def test_all_problems_are_named_at_once(model_path: Callable[[str], Path]) -> None:
+    graph = read_model(model_path("audio_sound_event_v1.0.2_int8.tflite"))
+    error = refused(graph)
+    unsupported = [o for o in graph.operators if o.kind not in ("CONV_2D", "FULLY_CONNECTED", "RESHAPE")]
+    unsupported = [o for o in unsupported if o.kind != "AVERAGE_POOL_2D"]
+    named = [line for line in error.details if "not supported" in line]
+    assert len(named) == len(unsupported)
+    for line, operator in zip(named, unsupported, strict=True):
+        tensor = operator.outputs[0]
+        assert line.startswith(f"operator {operator.index} {operator.kind}, tensor {tensor} ")
+    assert f"{len(error.details)} reasons" in error.message
+
+
+def test_float_ends_are_named_with_the_way_out() -> None:
+    builder = GraphBuilder()
+    source = builder.input((1, 8), dtype=DataType.FLOAT32, name="audio")
+    x = builder.operator("QUANTIZE", [source], shape=(1, 8), dtype=DataType.INT8, scale=0.1)
+    x = builder.fully_connected(x, 4)
+    x = builder.operator("DEQUANTIZE", [x], shape=(1, 4), dtype=DataType.FLOAT32, name="scores")
+    error = refused(builder.build([x]))
+    assert [line.split(":")[0] for line in error.details] == [
+        'the model\'s input, tensor 0 "audio"',
+        'the model\'s output, tensor 5 "scores"',
+        'operator 0 QUANTIZE, tensor 1 "tensor_1"',
+        'operator 2 DEQUANTIZE, tensor 5 "scores"',
+    ]
+    assert all("inference_input_type=inference_output_type=tf.int8" in line for line in error.details)
+
+
+def test_custom_operators_and_control_flow() -> None:
+    builder = GraphBuilder()
+    x = builder.operator('CUSTOM:evil\n*/"', [builder.input((1, 4))], shape=(1, 4))
+    x = builder.operator("WHILE", [x], shape=(1, 4))
+    details = refused(builder.build([x])).details
+    assert "CUSTOM:evil\\n*\\/" in details[0]
+    assert "control flow" in details[1]
+
+
+def window(kind: str, **options: Any) -> Graph:
+    builder = GraphBuilder()
+    source = builder.input((1, 8, 8, 3))
+    if kind == "CONV_2D":
+        output = builder.conv_2d(source, 4, (3, 3))
+    elif kind == "DEPTHWISE_CONV_2D":
+        output = builder.depthwise_conv_2d(source, 2, (3, 3))
+    else:
+        output = builder.operator(kind, [source], **POOL)
+    return with_options(builder.build([output]), 0, **options)
+
+
+WINDOWS = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"stride_h": 0}, "stride of 0"),
+        ({"stride_w": -2}, "stride of -2"),
+        ({"stride_h": 2**31 - 1}, "the output has the shape"),
+        ({"padding": "VALID", "stride_h": 3, "stride_w": 3}, "the output has the shape"),
+        ({"fused_activation_function": "TANH"}, "fused activation TANH"),
+        ({"fused_activation_function": "SIGN_BIT"}, "fused activation SIGN_BIT"),
+    ],
+)
+def test_windows(kind: str, options: dict[str, Any], words: str) -> None:
+    assert words in refused(window(kind, **options)).message
+
+
+@pytest.mark.parametrize("kind", WINDOWS[:2])
+def test_dilations(kind: str) -> None:
+    assert "dilation of 0" in refused(window(kind, dilation_h_factor=0)).message
+    assert "filter spans 9 positions" in refused(window(kind, dilation_w_factor=4, padding="VALID")).message
+    assert "filter spans 200001" in refused(window(kind, dilation_w_factor=100_000)).message
+
+
+@pytest.mark.parametrize("kind", WINDOWS[2:])
+def test_pooling_windows(kind: str) -> None:
+    assert "size of 0" in refused(window(kind, filter_height=0)).message
+    assert "filter spans 2147483647" in refused(window(kind, filter_width=2**31 - 1)).message
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_a_stated_shape_that_is_wrong(kind: str) -> None:
+    graph = window(kind)
+    output = graph.tensors[graph.outputs[0]]
+    for shape in ((1, output.shape[1] + 1, *output.shape[2:]), (1, 1, 1, 1)):
+        message = refused(changed(graph, output.index, shape=shape)).message
+        assert f"the output has the shape {shape}" in message
+        assert f"tensor {output.index}" in message
+
+
+@pytest.mark.parametrize("kind", WINDOWS)
+def test_batches_and_ranks(kind: str) -> None:
+    graph = window(kind)
+    output = graph.tensors[graph.outputs[0]]
+    batch = changed(changed(graph, 0, shape=(2, 8, 8, 3)), output.index, shape=(2, *output.shape[1:]))
+    assert "batch of 2" in refused(batch).message
+    assert "3 dimensions instead of 4" in refused(changed(graph, 0, shape=(8, 8, 3))).message
+    assert "5 dimensions instead of 4" in refused(changed(graph, 0, shape=(1, 1, 8, 8, 3))).message
+
+
+def test_every_tensor_of_a_convolution() -> None:
+    graph = window("CONV_2D")
+    weights, bias, output = graph.tensors[1], graph.tensors[2], graph.tensors[3]
+    assert weights.quantization is not None and weights.data is not None and bias.data is not None
+    scales = weights.quantization.scale
+    cases: list[tuple[str, Graph]] = [
+        ("the input is not quantised", changed(graph, 0, quantization=None)),
+        ("the input is quantised per channel", changed(graph, 0, quantization=affine([0.1] * 3, 0, 3))),
+        ("the output is not quantised", changed(graph, output.index, quantization=None)),
+        ("zero points other than 0", changed(graph, 1, quantization=affine(scales, 3))),
+        ("the filter is not quantised", changed(graph, 1, quantization=None)),
+        ("the bias is int64 instead", changed(graph, 2, dtype=DataType.INT64, data=bias.data.astype("i8"))),
+        ("the filter is uint8", changed(graph, 1, dtype=DataType.UINT8, data=weights.data.astype("u1"))),
+        ("the bias has the shape (3,) for 4", changed(graph, 2, shape=(3,), data=bias.data[:3])),
+        ("3 input channels, but the input has 9", changed(graph, 0, shape=(1, 8, 8, 9))),
+        ("the output is int16", changed(graph, output.index, dtype=DataType.INT16)),
+    ]
+    for words, bad in cases:
+        assert words in "".join(refused(bad).details), words
+
+
+def test_weights_quantised_along_the_wrong_axis() -> None:
+    builder = GraphBuilder()
+    source = builder.input((1, 4, 4, 4))
+    weights = builder.constant(np.ones((4, 3, 3, 4), np.int8), [0.01] * 4, axis=3)
+    output = builder.operator("CONV_2D", [source, weights], stride_h=1, stride_w=1, scale=0.1)
+    assert "along axis 3 instead of 0" in refused(builder.build([output])).message
+
+
+def test_weights_that_are_computed_and_inputs_that_are_constant() -> None:
+    builder = GraphBuilder()
+    source = builder.input((1, 4, 4, 4))
+    weights = builder.input((4, 1, 1, 4), zero_point=0)
+    image = builder.constant(np.ones((1, 4, 4, 4), np.int8), 0.1)
+    x = builder.operator("CONV_2D", [source, weights], stride_h=1, stride_w=1)
+    y = builder.operator("MAX_POOL_2D", [image], **POOL)
+    details = refused(builder.build([x, y])).details
+    assert len(details) == 2
+    assert "the filter is not a constant" in details[0]
+    assert "the input is a constant" in details[1]
+
+
+def test_missing_and_superfluous_tensors() -> None:
+    graph = small_graph()
+    first = graph.operators[0]
+    for inputs in ((0,), (0, -1), (0, 1, 2, 2)):
+        operators = (replace(first, inputs=inputs), *graph.operators[1:])
+        message = refused(replace(graph, operators=operators)).message
+        assert "filter is missing" in message or f"has {len(inputs)} inputs" in message
+
+
+def test_an_absent_bias_is_fine() -> None:
+    builder = GraphBuilder()
+    x = builder.conv_2d(builder.input((1, 4, 4, 2)), 3, (1, 1), bias=False)
+    x = builder.fully_connected(x, 3, bias=False)
+    graph = builder.build([x])
+    operators = [replace(o, inputs=(*o.inputs, -1)) for o in graph.operators]
+    for built in (graph, replace(graph, operators=tuple(operators))):
+        check(built)
+        assert not tflm_refuses(built)
+
+
+def test_depthwise_channels() -> None:
+    message = refused(window("DEPTHWISE_CONV_2D", depth_multiplier=3)).message
+    assert "does not match 3 input channels and a depth multiplier of 3" in message
+
+
+def test_accumulators_that_can_overflow() -> None:
+    graph = window("CONV_2D")
+    bias = graph.tensors[2]
+    assert bias.data is not None
+    values = bias.data.copy()
+    values[2] = 2**31 - 1
+    assert "output channel 2 can overflow" in refused(changed(graph, 2, data=values)).message
+    assert "can overflow" in refused(changed(graph, 3, quantization=affine(1e-12))).message
+
+
+def test_scales_that_cannot_express_six() -> None:
+    graph = window("MAX_POOL_2D", fused_activation_function="RELU6")
+    tiny = affine(1e-12)
+    both = changed(changed(graph, 0, quantization=tiny), graph.outputs[0], quantization=tiny)
+    assert "too small to express 6" in refused(both).message
+    builder = GraphBuilder()
+    relu6 = builder.build([builder.operator("RELU6", [builder.input((1, 4), scale=1e-12)])])
+    assert "too small to express 6" in refused(relu6).message
+
+
+def test_relu_that_rescales_absurdly() -> None:
+    builder = GraphBuilder()
+    graph = builder.build([builder.operator("RELU", [builder.input((1, 4), scale=1e10)], scale=1e-10)])
+    assert "times the output's" in refused(graph).message
+
+
+@pytest.mark.parametrize("kind", WINDOWS[2:])
+def test_pooling_that_requantises(kind: str) -> None:
+    graph = window(kind)
+    for other in (affine(0.06, -1), affine(0.05, 3)):
+        bad = changed(graph, graph.outputs[0], quantization=other)
+        assert "not quantised as the input" in refused(bad).message
+        assert tflm_refuses(bad)
+    near = changed(graph, graph.outputs[0], quantization=affine(0.05 + 5e-7, -1))
+    check(near)
+    assert not tflm_refuses(near)
+
+
+def softmax(scale: float = 0.1, beta: float = 1.0, depth: int = 4) -> Graph:
+    builder = GraphBuilder()
+    return builder.build([builder.operator("SOFTMAX", [builder.input((1, depth), scale=scale)], beta=beta)])
+
+
+@pytest.mark.parametrize(
+    ("words", "graph"),
+    [
+        ("scale 1/256", changed(softmax(), 1, quantization=affine(1 / 255, -128))),
+        ("scale 1/256", changed(softmax(), 1, quantization=affine(1 / 256, 0))),
+        ("too small", softmax(beta=0.0)),
+        ("too small", softmax(beta=-1.0)),
+        ("too small", softmax(scale=1e-9)),
+    ],
+)
+def test_softmax(words: str, graph: Graph) -> None:
+    assert words in refused(graph).message
+    assert tflm_refuses(graph)
+
+
+def test_softmax_over_too_many_values() -> None:
+    assert "at most 4095" in refused(softmax(depth=4096)).message
+    check(softmax(depth=4095))
+
+
+def test_fully_connected() -> None:
+    builder = GraphBuilder()
+    quantization = OutputQuantization(0.05, 3)
+    graph = builder.build([builder.fully_connected(builder.input((2, 8)), 4, output=quantization)])
+    check(graph)
+    assert "SHUFFLED" in refused(with_options(graph, 0, weights_format="SHUFFLED4x16INT8")).message
+    bad = changed(graph, 2, quantization=affine(0.5))
+    assert "the bias has the scale 0.5" in refused(bad).message
+    assert tflm_refuses(bad)
+    assert "need 8 features" in refused(changed(graph, 0, shape=(3, 3))).message
+    kept = with_options(changed(graph, 0, shape=(4, 4)), 0, keep_num_dims=True)
+    assert "need 8 features" in refused(kept).message
+    assert "the output has the shape (2, 4)" in refused(changed(graph, 0, shape=(3, 8))).message
+
+
+def test_reshape() -> None:
+    builder = GraphBuilder()
+    source = builder.input((1, 2, 2, 3))
+    graph = builder.build([builder.operator("RESHAPE", [source], new_shape=(-1, 6))])
+    assert graph.tensors[1].shape == (2, 6)
+    check(graph)
+    for new_shape in ((5, -1), (-1, -1), (-2, -6), (13,), (), (0, -1)):
+        assert "do not fit into the shape" in refused(with_options(graph, 0, new_shape=new_shape)).message
+    wrong = changed(graph, 1, shape=(6, 2))
+    assert "the output has the shape (6, 2)" in refused(wrong).message
+    moving = GraphBuilder()
+    shape = moving.input((2,), dtype=DataType.INT32)
+    output = moving.operator("RESHAPE", [moving.input((1, 6)), shape], shape=(2, 3), dtype=DataType.INT8)
+    assert "new shape is not a constant" in "".join(refused(moving.build([output])).details)
+
+
+def test_state_is_named() -> None:
+    graph = small_graph()
+    state = changed(graph, 0, is_variable=True)
+    assert "state that is kept" in refused(state).message
