@@ -15,7 +15,8 @@ static inline int32_t md_rounding_doubling_high_mul(int32_t a, int32_t b) {
 }
 
 /* x / 2^exponent, halves rounded away from zero: gemmlowp's RoundingDivideByPOT.
- * Ranges: exponent 1 to 31, x > INT32_MIN. */
+ * Ranges: exponent 1 to 31, INT32_MIN < x < INT32_MAX, as md_rounding_doubling_high_mul makes it.
+ */
 static inline int32_t md_rounding_divide_by_pot(int32_t x, int32_t exponent) {
     /* A negative x loses one, so that its halves round down; the half is added after all but the
      * last bit has been shifted out, where it cannot overflow. */

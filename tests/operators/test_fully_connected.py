@@ -1,0 +1,88 @@
+"""FULLY_CONNECTED. Seed 22."""
+
+from __future__ import annotations
+
+import numpy as np
+from harness import Build, Case, Suite, parametrize
+
+from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
+from mcu_deploy.graph.ir import OptionValue
+
+ANY_OUTPUT = OutputQuantization()
+
+
+def dense(
+    shape: tuple[int, ...],
+    units: int,
+    per_channel: bool = False,
+    bias: bool = True,
+    input_zero_point: int = 5,
+    output: OutputQuantization = ANY_OUTPUT,
+    **options: OptionValue,
+) -> Build:
+    def build(builder: GraphBuilder) -> int:
+        features = builder.input(shape, zero_point=input_zero_point)
+        return builder.fully_connected(
+            features, units, per_channel=per_channel, bias=bias, output=output, **options
+        )
+
+    return build
+
+
+def rounded_product(input_scale: float, weight_scale: float, output_scale: float) -> Build:
+    """Scales whose product differs between float32 and double precision, and so the multiplier."""
+
+    def build(builder: GraphBuilder) -> int:
+        features = builder.input((1, 64), scale=input_scale, zero_point=0)
+        weights = builder.constant(builder.rng.integers(-127, 128, (32, 64), dtype=np.int8), weight_scale)
+        return builder.operator("FULLY_CONNECTED", [features, weights, -1], scale=output_scale, zero_point=0)
+
+    return build
+
+
+SUITE = Suite(
+    (
+        *(
+            Case(
+                f"{shape} to {units}{' per channel' if per_channel else ''}", dense(shape, units, per_channel)
+            )
+            for shape in ((1, 1), (1, 2), (2, 3), (3, 4), (1, 7), (4, 65))
+            for units in (1, 2, 5)
+            for per_channel in (False, True)
+        ),
+        Case("of an image", dense((1, 3, 4, 5), 6)),
+        Case("of an image, batches", dense((3, 2, 2, 5), 6)),
+        Case("over the last axis", dense((2, 3, 5), 4, keep_num_dims=True)),
+        Case("no bias", dense((2, 9), 4, bias=False)),
+        Case("no bias per channel", dense((2, 9), 4, per_channel=True, bias=False)),
+        *(
+            Case(
+                f"{activation} {zero}",
+                dense(
+                    (2, 16),
+                    9,
+                    fused_activation_function=activation,
+                    output=OutputQuantization(zero_point=zero),
+                ),
+            )
+            for activation in ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
+            for zero in (-128, 0, 127)
+        ),
+        *(
+            Case(f"input zero point {zero}", dense((2, 9), 4, input_zero_point=zero))
+            for zero in (-128, 0, 127)
+        ),
+        Case("multiplier above 1", dense((1, 4), 4, output=OutputQuantization(1e-5, 0))),
+        *(
+            Case(f"scales {number}", rounded_product(*scales))
+            for number, scales in enumerate(np.random.default_rng(22).uniform(0.01, 0.1, (8, 3)).tolist())
+        ),
+        Case("multiplier exactly 1", rounded_product(1.0, 0.5, 0.5)),
+    ),
+    seed=22,
+)
+
+
+@parametrize(SUITE)
+def test_fully_connected(case: str, target: str) -> None:
+    SUITE.check(case, target)

@@ -1,0 +1,70 @@
+"""AVERAGE_POOL_2D and MAX_POOL_2D. Seed 23."""
+
+from __future__ import annotations
+
+from harness import Build, Case, Suite, parametrize
+
+from mcu_deploy.graph.builder import GraphBuilder
+
+
+def pool(
+    kind: str,
+    shape: tuple[int, ...],
+    size: tuple[int, int],
+    stride: tuple[int, int],
+    padding: str,
+    zero_point: int = 3,
+    activation: str = "NONE",
+) -> Build:
+    def build(builder: GraphBuilder) -> int:
+        image = builder.input(shape, zero_point=zero_point)
+        return builder.operator(
+            kind,
+            [image],
+            filter_height=size[0],
+            filter_width=size[1],
+            stride_h=stride[0],
+            stride_w=stride[1],
+            padding=padding,
+            fused_activation_function=activation,
+        )
+
+    return build
+
+
+SUITE = Suite(
+    tuple(
+        case
+        for kind in ("AVERAGE_POOL_2D", "MAX_POOL_2D")
+        for case in (
+            *(
+                Case(
+                    f"{kind} {size} stride {stride} {padding}",
+                    pool(kind, (1, 7, 8, 5), size, stride, padding),
+                )
+                for size in ((2, 2), (3, 3), (1, 4), (5, 2))
+                for stride in ((1, 1), (2, 2), (3, 1))
+                for padding in ("SAME", "VALID")
+            ),
+            Case(f"{kind} global", pool(kind, (1, 25, 5, 7), (25, 5), (1, 1), "VALID")),
+            Case(f"{kind} 1x1", pool(kind, (1, 3, 3, 2), (1, 1), (1, 1), "VALID")),
+            Case(f"{kind} above input", pool(kind, (1, 3, 2, 2), (9, 9), (2, 2), "SAME")),
+            Case(f"{kind} one channel", pool(kind, (1, 6, 6, 1), (2, 2), (2, 2), "VALID")),
+            Case(f"{kind} two batches", pool(kind, (2, 4, 4, 3), (2, 2), (2, 2), "VALID")),
+            *(
+                Case(
+                    f"{kind} {activation} {zero}",
+                    pool(kind, (1, 5, 5, 3), (2, 2), (1, 1), "SAME", zero, activation),
+                )
+                for activation in ("RELU", "RELU6", "RELU_N1_TO_1")
+                for zero in (-128, 0, 127)
+            ),
+        )
+    ),
+    seed=23,
+)
+
+
+@parametrize(SUITE)
+def test_pooling(case: str, target: str) -> None:
+    SUITE.check(case, target)
