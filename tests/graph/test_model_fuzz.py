@@ -7,17 +7,19 @@ import resource
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from graph_models import small_graph
 
-from mcu_deploy.errors import ModelError
+from mcu_deploy.errors import McuDeployError, ModelError
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.macs import graph_macs
 from mcu_deploy.graph.reader import parse_model
-from mcu_deploy.graph.writer import write_model
+from mcu_deploy.graph.writer import encode, model_values, write_model
+from mcu_deploy.reference.tflm import run_reference
 
 SLOWEST = 2.0
 MEMORY = 512 * 2**20
@@ -126,6 +128,93 @@ def test_mutations_of_the_structure(mutation: Mutation) -> None:
     data = write_model(builder.build([builder.operator("SOFTMAX", [x], beta=1.0)]))
     assert survives(data)
     run(data, mutation, 250, seed=4)
+
+
+def leaves(node: Any) -> Iterator[tuple[Any, Any]]:
+    """Every (container, key) in a model's tables whose value is a number, a string or a vector."""
+    items = node.items() if isinstance(node, dict) else enumerate(node)
+    for key, value in items:
+        if isinstance(value, dict | list):
+            yield from leaves(value)
+        elif isinstance(value, tuple) and value and isinstance(value[0], str):
+            yield from leaves(value[1])
+        elif value is not None:
+            yield node, key
+
+
+NUMBERS = (-(2**31), -129, -2, -1, 0, 1, 2, 3, 4, 7, 16, 127, 128, 32768, 65536, 2**31 - 1)
+
+
+def change_value(value: Any, rng: np.random.Generator) -> Any:
+    """Another value of the same type, apt to break something."""
+    number = NUMBERS[int(rng.integers(len(NUMBERS)))]
+    match value:
+        case bool():
+            return not value
+        case int():
+            return number
+        case float():
+            return (0.0, -1.0, 1e-30, 1e30, float("nan"), float("inf"), 0.5)[int(rng.integers(7))]
+        case str():
+            names = ("INT8", "INT32", "FLOAT32", "SAME", "VALID", "NONE", "RELU", "RELU6", "TANH", "ADD")
+            return names[int(rng.integers(len(names)))]
+        case bytes():
+            return rng.bytes(len(value))
+    changed = list(value)
+    match int(rng.integers(4)):
+        case 0:
+            changed.append(number)
+        case 1:
+            changed = changed[:-1]
+        case 2:
+            rng.shuffle(changed)
+        case 3 if changed:
+            changed[int(rng.integers(len(changed)))] = number
+    return changed
+
+
+def changed_models(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
+    """Files that are sound as flatbuffers, but with one to three values changed."""
+    for number in range(count):
+        rng = np.random.default_rng([seed, number])
+        values = model_values(small_graph())
+        for container in values["subgraphs"][0]["operators"]:
+            if container["builtin_options"]:
+                container["builtin_options"] = (
+                    container["builtin_options"][0],
+                    dict(container["builtin_options"][1]),
+                )
+        places = list(leaves(values))
+        for _ in range(int(rng.integers(1, 4))):
+            container, key = places[int(rng.integers(len(places)))]
+            container[key] = change_value(container[key], rng)
+        try:
+            yield f"values {number} of seed {seed}", encode(values)
+        except (ModelError, OverflowError, TypeError):
+            continue  # this value has no place in this field
+
+
+def test_changed_values() -> None:
+    """What the reader lets through meets the checks, and what passes them TFLM accepts."""
+    encoded, passed = 0, []
+    for name, data in changed_models(1500, seed=6):
+        encoded += 1
+        try:
+            ok = survives(data)
+        except Exception as error:
+            error.add_note(name)
+            raise
+        if ok:
+            passed.append((name, data))
+    assert encoded > 1000
+    assert len(passed) > 100
+    source = [np.random.default_rng(7).integers(-128, 128, (1, 8, 8, 3), dtype=np.int8)]
+    for name, data in passed[:: len(passed) // 20]:
+        try:
+            run_reference(data, [source], timeout=30)
+        except McuDeployError as error:
+            error.add_note(name)
+            raise
 
 
 @pytest.mark.parametrize("name", ["kws_micronet_m.tflite", "audio_sound_event_v1.0.2_int8.tflite"])
