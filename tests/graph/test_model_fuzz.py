@@ -197,7 +197,7 @@ def changed_models(count: int, seed: int) -> Iterator[tuple[str, bytes]]:
 def test_changed_values() -> None:
     """What the reader lets through meets the checks, and what passes them TFLM accepts."""
     encoded, passed = 0, []
-    for name, data in changed_models(1500, seed=6):
+    for name, data in changed_models(800, seed=6):
         encoded += 1
         try:
             ok = survives(data)
@@ -206,10 +206,10 @@ def test_changed_values() -> None:
             raise
         if ok:
             passed.append((name, data))
-    assert encoded > 1000
-    assert len(passed) > 100
+    assert encoded > 500
+    assert len(passed) > 60
     source = [np.random.default_rng(7).integers(-128, 128, (1, 8, 8, 3), dtype=np.int8)]
-    for name, data in passed[:: len(passed) // 20]:
+    for name, data in passed[:: len(passed) // 10]:
         try:
             run_reference(data, [source], timeout=30)
         except McuDeployError as error:
