@@ -1,8 +1,9 @@
 """TFLite Micro's quantised arithmetic, to the bit, for what is computed at generation.
 
-Scales come from the file as float32. Which of TFLM's products are rounded to float32 and which are made in
-double precision differs between operators and decides the last bit of a multiplier: each function says
-which. Fixed-point functions work on plain integers; "Qm.n" has m integer and n fractional bits.
+Scales come from the file as float32. Which of TFLM's products and quotients are rounded to float32 and which
+are made in double precision decides the last bits of a multiplier: each function says which, as it is in
+tflite-micro 0.dev20261023182759. Fixed-point functions work on plain integers; "Qm.n" has m integer and n
+fractional bits.
 """
 
 from __future__ import annotations
@@ -66,24 +67,15 @@ def quantize_multiplier(real: float) -> Multiplier:
     return Multiplier(0, 0) if shift < -31 else Multiplier(significand, shift)
 
 
-def convolution_multiplier(
-    input_scale: np.float32, filter_scale: np.float32, output_scale: np.float32
+def effective_multiplier(
+    input_scale: np.float32, output_scale: np.float32, filter_scale: np.float32 | float = 1.0
 ) -> Multiplier:
-    """CONV_2D, DEPTHWISE_CONV_2D and FULLY_CONNECTED with a scale a channel: all in double precision."""
+    """``input_scale * filter_scale / output_scale``, all in double precision.
+
+    For CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED, and without a filter for RELU. TFLM of August 2026 still
+    rounded the product of a FULLY_CONNECTED with one scale, and the quotient of RELU, to float32.
+    """
     return quantize_multiplier(float(input_scale) * float(filter_scale) / float(output_scale))
-
-
-def fully_connected_multiplier(
-    input_scale: np.float32, filter_scale: np.float32, output_scale: np.float32
-) -> Multiplier:
-    """FULLY_CONNECTED with one scale: the product in float32, the division in double precision."""
-    product = np.float32(input_scale) * np.float32(filter_scale)
-    return quantize_multiplier(float(product) / float(output_scale))
-
-
-def relu_multiplier(input_scale: np.float32, output_scale: np.float32) -> Multiplier:
-    """RELU as an operator: the division in float32."""
-    return quantize_multiplier(float(np.float32(input_scale) / np.float32(output_scale)))
 
 
 def activation_range(activation: str, scale: np.float32, zero_point: int) -> tuple[int, int]:

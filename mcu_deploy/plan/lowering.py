@@ -214,10 +214,7 @@ def _multipliers(graph: Graph, operator: Operator, channels: int) -> tuple[Multi
     scales = quantization.scale
     if scales.size not in (1, channels):
         raise ModelError(f"its weights have {scales.size} scales for {channels} channels", _REQUANTISE)
-    if operator.kind == "FULLY_CONNECTED" and scales.size == 1:
-        multiplier = arithmetic.fully_connected_multiplier(scale(source), scales[0], scale(result))
-        return (multiplier,) * channels
-    made = [arithmetic.convolution_multiplier(scale(source), one, scale(result)) for one in scales]
+    made = [arithmetic.effective_multiplier(scale(source), scale(result), one) for one in scales]
     return tuple(made) if scales.size == channels else tuple(made * channels)
 
 
@@ -492,7 +489,7 @@ def lower_relu(graph: Graph, operator: Operator, prefix: str) -> Lowered:
 
 
 def _relu_table(source: Tensor, result: Tensor) -> list[int]:
-    multiplier = arithmetic.relu_multiplier(scale(source), scale(result))
+    multiplier = arithmetic.effective_multiplier(scale(source), scale(result))
     low, high = arithmetic.activation_range("RELU", scale(result), zero_point(result))
     values: list[int] = []
     for value in range(-128, 128):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness import Build, Case, Suite, parametrize
+from harness import Build, Case, Suite, parametrize, tie_biases
 
 from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
@@ -75,6 +75,29 @@ def scaled(multiplier: float, depth: int = 4, value: int = 127, bias: int = 0) -
             "CONV_2D",
             [image, weights, biases],
             scale=1.0,
+            zero_point=0,
+            padding="VALID",
+            stride_h=1,
+            stride_w=1,
+        )
+
+    return build
+
+
+def ties(input_scale: float, weight_scale: float, output_scale: float, channels: int = 635) -> Build:
+    """Biases at which the last bits of the multiplier decide; the weights are nothing."""
+
+    def build(builder: GraphBuilder) -> int:
+        image = builder.input((1, 1, 1, 1), scale=input_scale, zero_point=0)
+        weights = builder.constant(np.zeros((channels, 1, 1, 1), np.int8), weight_scale)
+        product = (
+            float(np.float32(input_scale)) * float(np.float32(weight_scale)) / float(np.float32(output_scale))
+        )
+        biases = builder.constant(tie_biases(product, channels), input_scale * weight_scale)
+        return builder.operator(
+            "CONV_2D",
+            [image, weights, biases],
+            scale=output_scale,
             zero_point=0,
             padding="VALID",
             stride_h=1,
@@ -156,7 +179,16 @@ SUITE = Suite(
         Case("smallest multiplier", scaled(2.0**-32)),
         Case(
             "multiplier that rounds up to a power of two",
-            scaled(float(np.float32(1.0) - np.float32(2.0**-24))),
+            ties(1 + 2.0**-16, 1 - 2.0**-16, 2.0**24),
+        ),
+        *(
+            Case(f"ties {number}", ties(*scales))
+            for number, scales in enumerate(
+                np.random.default_rng(20).uniform((1e-4, 1e-4, 0.05), (2e-4, 2e-4, 0.1), (6, 3)).tolist()
+            )
+        ),
+        Case(
+            "smallest multiplier that is not flushed", scaled((1 - 2.0**-24) * 2.0**-31, 1, 1, 2**31 - 2**16)
         ),
         Case("large biases", scaled(2.0**-20, bias=2**30)),
         Case("largest biases", scaled(2.0**-24, depth=1, bias=2**31 - 1 - 127 * 256)),

@@ -52,6 +52,16 @@ def test_every_difference_of_two_inputs() -> None:
     assert reference.outputs[0].tobytes() == result.outputs[0]
 
 
+def test_many_rows() -> None:
+    """So many that the last bits of reciprocal and exponentials decide how some results round."""
+    builder = GraphBuilder("rows", 1)
+    graph = builder.build([softmax((20_000, 4), 0.031)(builder)])
+    values = np.random.default_rng(25).integers(-128, 128, (20_000, 4), dtype=np.int8)
+    (reference,) = run_reference(write_model(graph), [[values]])
+    (result,) = run_on_host(graph, [[values]])
+    assert reference.outputs[0].tobytes() == result.outputs[0]
+
+
 def test_equal_elements_share_down_to_nothing() -> None:
     """From 512 equal elements on TFLM refuses to go on; the shares are less than half of 1/256."""
     builder = GraphBuilder("many", 1)
