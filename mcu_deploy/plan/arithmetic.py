@@ -208,7 +208,7 @@ def softmax_exponentials(input_scale: np.float32, beta: np.float32) -> list[int]
     real = min(float(beta) * float(input_scale) * 2**26, 2**31 - 1.0)
     if not real > 1.0:
         raise ModelError(
-            f"SOFTMAX with scale {input_scale:g} and beta {beta:g} is out of range", "quantise the model anew"
+            f"scale {input_scale:g} with beta {beta:g} is out of range", "quantise the model anew"
         )
     # The one multiplier that may need a shift by 31; then only the difference 0 remains.
     fraction, shift = math.frexp(real)
