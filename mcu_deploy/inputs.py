@@ -1,0 +1,200 @@
+"""What the user gives to run: WAV files, ``.npy`` tensors and random tensors, as a list of runs."""
+
+from __future__ import annotations
+
+import wave
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from mcu_deploy.errors import InputError
+from mcu_deploy.frontend.reference import quantise
+from mcu_deploy.frontend.spec import FrontendSpec
+from mcu_deploy.graph.ir import Tensor
+from mcu_deploy.graph.text import printable
+
+
+@dataclass(frozen=True, eq=False)
+class InputVector:
+    """One input vector of a batch.
+
+    Attributes:
+        source: where it came from: the file as the user named it, or ``random[i]``.
+        start_seconds: where its window starts in a WAV; None for a tensor.
+        pcm: int16 samples of one window, shape (clip_samples * channels,), or None.
+        tensors: int8 model inputs in the model's input order, or () where ``pcm`` is given.
+    """
+
+    source: str
+    start_seconds: float | None
+    pcm: npt.NDArray[np.int16] | None
+    tensors: tuple[npt.NDArray[np.int8], ...]
+
+
+def read_inputs(
+    files: Sequence[str],
+    random: int,
+    seed: int,
+    model_inputs: Sequence[Tensor],
+    frontend: FrontendSpec | None,
+    hop_seconds: float | None,
+    pad: bool,
+) -> list[InputVector]:
+    """Everything that one run of the firmware is to compute, in the order given.
+
+    Args:
+        files: ``.wav`` and ``.npy`` paths.
+        random: how many random tensors to add.
+        seed: of ``numpy.random.default_rng``.
+        model_inputs: the model's input tensors, int8.
+        frontend: the front end in the firmware, or None.
+        hop_seconds: distance of a WAV's windows; None for the window's length.
+        pad: whether a last window that is too short is filled with zeros.
+
+    Raises:
+        InputError: a file is missing, damaged, or does not fit the model or the front end.
+    """
+    inputs: list[InputVector] = []
+    for name in files:
+        path = Path(name)
+        if not path.is_file():
+            raise InputError(f"input {name!r} is not a file", "give a .wav or a .npy file")
+        match path.suffix.lower():
+            case ".wav":
+                inputs += _wav_windows(name, frontend, hop_seconds, pad)
+            case ".npy":
+                inputs.append(_npy_tensor(name, model_inputs))
+            case suffix:
+                raise InputError(
+                    f"input {name!r} has the unknown ending {suffix!r}",
+                    "give a .wav (through the front end) or a .npy (an int8 or float32 input tensor)",
+                )
+    return inputs + _random_tensors(random, seed, model_inputs)
+
+
+def _random_tensors(count: int, seed: int, model_inputs: Sequence[Tensor]) -> list[InputVector]:
+    rng = np.random.default_rng(seed)
+    return [
+        InputVector(
+            f"random[{i}]",
+            None,
+            None,
+            tuple(rng.integers(-128, 128, size=tensor.shape).astype(np.int8) for tensor in model_inputs),
+        )
+        for i in range(count)
+    ]
+
+
+def _npy_tensor(name: str, model_inputs: Sequence[Tensor]) -> InputVector:
+    if len(model_inputs) != 1:
+        raise InputError(
+            f"input {name!r}: the model has {len(model_inputs)} inputs, a .npy file holds one",
+            "use --random for models with several inputs",
+        )
+    tensor = model_inputs[0]
+    try:  # mapped, so that a header that promises more than the file holds cannot allocate it
+        values = np.load(name, mmap_mode="r", allow_pickle=False)
+    except (ValueError, OSError, EOFError, SyntaxError, OverflowError) as error:
+        raise InputError(
+            f"input {name!r} is not a .npy array: {printable(str(error))}",
+            "write it with numpy.save",
+        ) from None
+    if not isinstance(values, np.ndarray) or _trimmed(values.shape) != _trimmed(tensor.shape):
+        raise InputError(
+            f"input {name!r} has shape {getattr(values, 'shape', '?')}, the model takes {tensor.shape}",
+            "reshape the array to the model's input shape",
+        )
+    if values.dtype == np.int8:
+        quantised = np.array(values, dtype=np.int8)
+    elif values.dtype == np.float32:
+        if not np.isfinite(values).all():
+            raise InputError(f"input {name!r} holds NaN or infinity", "clean the array first")
+        if tensor.quantization is None:
+            raise InputError(f"input {name!r} is float32 and the model's input has no quantisation")
+        quantised = quantise(
+            np.array(values),
+            float(tensor.quantization.scale[0]),
+            int(tensor.quantization.zero_point[0]),
+        )
+    else:
+        raise InputError(
+            f"input {name!r} holds {values.dtype}, expected int8 or float32",
+            "convert it with .astype(numpy.float32), or to int8 if it is quantised already",
+        )
+    return InputVector(name, None, None, (quantised.reshape(tensor.shape),))
+
+
+def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape without leading ones, so that a missing batch dimension is no error."""
+    while shape and shape[0] == 1:
+        shape = shape[1:]
+    return shape
+
+
+def _wav_windows(
+    name: str, frontend: FrontendSpec | None, hop_seconds: float | None, pad: bool
+) -> list[InputVector]:
+    if frontend is None:
+        raise InputError(
+            f"input {name!r} is audio, and this deployment has no front end",
+            "choose one with --frontend NAME|FILE, or give the model's input tensor as .npy",
+        )
+    pcm = _read_wav(name, frontend)
+    window = frontend.clip_samples
+    rate = frontend.sample_rate_hz
+    hop = window if hop_seconds is None else round(hop_seconds * rate)
+    if hop < 1:
+        raise InputError(f"--hop {hop_seconds} is shorter than one sample", "give seconds, for example 0.5")
+    if len(pcm) < window and not pad:
+        raise InputError(
+            f"input {name!r} is {len(pcm) / rate:.3f} s long, the model's window is {window / rate:.3f} s",
+            "give a longer recording, or fill it with silence by --pad",
+        )
+    last = max(len(pcm) - 1, 0) if pad else len(pcm) - window
+    windows = []
+    for start in range(0, last + 1, hop):
+        clip = np.zeros((window, frontend.channels), dtype=np.int16)
+        part = pcm[start : start + window]
+        clip[: len(part)] = part
+        windows.append(InputVector(name, start / rate, clip.reshape(-1), ()))
+    return windows
+
+
+def _read_wav(name: str, frontend: FrontendSpec) -> npt.NDArray[np.int16]:
+    """The samples of a 16-bit PCM WAV file, shape (samples, channels)."""
+    convert = f"convert it: sox {name} -r {frontend.sample_rate_hz} -c {frontend.channels} -b 16 out.wav"
+    try:
+        with wave.open(name, "rb") as file:
+            rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
+            stated = file.getnframes()
+            _check_wav(name, rate, channels, width, frontend, convert)
+            data = file.readframes(stated)
+    except (wave.Error, EOFError, OSError, ValueError, OverflowError) as error:
+        reason = printable(str(error)) or "the file ends too early"
+        raise InputError(f"input {name!r} is not a PCM WAV file: {reason}", convert) from None
+    held = len(data) // (channels * width)
+    if held < stated:
+        raise InputError(
+            f"input {name!r} is cut short: it states {stated} samples and holds {held}",
+            "record or copy it again",
+        )
+    if stated == 0:
+        raise InputError(f"input {name!r} holds no samples", "record or copy it again")
+    return np.frombuffer(data, dtype="<i2").reshape(-1, channels).astype(np.int16)
+
+
+def _check_wav(name: str, rate: int, channels: int, width: int, frontend: FrontendSpec, convert: str) -> None:
+    if rate != frontend.sample_rate_hz:
+        raise InputError(
+            f"input {name!r} is sampled at {rate} Hz, the front end takes {frontend.sample_rate_hz} Hz",
+            convert,
+        )
+    if channels != frontend.channels:
+        raise InputError(
+            f"input {name!r} has {channels} channels, the front end takes {frontend.channels}", convert
+        )
+    if width != 2:
+        raise InputError(f"input {name!r} has {8 * width}-bit samples, the front end takes 16-bit", convert)
