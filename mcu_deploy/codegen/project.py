@@ -37,6 +37,6 @@ class SourceSet:
 
 
 def template_files(folder: str, names: tuple[str, ...]) -> dict[PurePosixPath, bytes]:
-    """Files of ``firmware_templates/<folder>``, keyed by their path in the project, ``src/<folder>/<name>``."""
+    """Files of ``firmware_templates/<folder>`` by their path in the project, ``src/<folder>/<name>``."""
     base = resource_dir("firmware_templates") / folder
     return {PurePosixPath("src", folder, name): (base / name).read_bytes() for name in names}

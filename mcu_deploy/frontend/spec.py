@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -185,10 +186,15 @@ def _read_spec(path: Path) -> FrontendSpec:
         table = tomllib.loads(content.decode("utf-8"))
     except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, a giant integer
         raise InputError(f"{path}: not a TOML file: {error}", "see the presets for the format") from error
-    return _parse(table, path)
+    return parse_spec(table, path)
 
 
-def _parse(table: dict[str, Any], path: Path) -> FrontendSpec:
+def parse_spec(table: Mapping[str, Any], path: Path) -> FrontendSpec:
+    """The front end in a TOML table, named after the stem of ``path``, which messages name.
+
+    Raises:
+        InputError: an unknown or missing key, a value that is out of range or not supported.
+    """
     types = {field.name: str(field.type) for field in fields(FrontendSpec) if field.name != "name"}
     for key in table:
         if key not in types:
@@ -200,8 +206,8 @@ def _parse(table: dict[str, Any], path: Path) -> FrontendSpec:
             raise InputError(
                 f"{path}: key {key!r} is missing", f"add it: {_with_article(kind)}{_allowed(key)}"
             )
-        table[key] = _checked(key, table[key], kind, path)
-    spec = FrontendSpec(name=path.stem, **table)
+    checked: dict[str, Any] = {key: _checked(key, table[key], kind, path) for key, kind in types.items()}
+    spec = FrontendSpec(name=path.stem, **checked)
     _check_together(spec, path)
     return spec
 

@@ -26,6 +26,7 @@ MAX_RECORDS_BYTES = 1 << 30
 _INPUTS_MAGIC = 0x4E49444D
 _RECORDS_MAGIC = 0x4352444D
 _VERSION = 1
+_INPUTS_HEADER_BYTES = 40
 _RECORDS_HEADER = struct.Struct("<2I")
 _RECORD_HEADER = struct.Struct("<5I")
 _END = struct.Struct("<5I")
@@ -208,6 +209,35 @@ def write_inputs(
                 file.write(struct.pack("<2I", kind, len(data)) + data + bytes(-len(data) % 4))
     except OSError as error:
         raise McuDeployError(f"cannot write {path}: {error.strerror}", "free some space") from None
+
+
+def read_inputs_file(path: Path) -> list[RunInput]:
+    """The entries of an ``inputs.bin`` that ``write_inputs`` wrote.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is damaged.
+    """
+    data = path.read_bytes()
+    try:
+        magic, version, _, _, count = struct.unpack_from("<5I", data)
+        if (magic, version) != (_INPUTS_MAGIC, _VERSION):
+            raise ValueError(f"{path} does not start with the header of version 1")
+        entries: list[RunInput] = []
+        position = _INPUTS_HEADER_BYTES
+        for _ in range(count):
+            kind, size = struct.unpack_from("<2I", data, position)
+            payload = data[position + 8 : position + 8 + size]
+            if len(payload) != size or kind not in (1, 2):
+                raise ValueError(f"{path} is damaged at byte {position}")
+            samples = np.frombuffer(payload, dtype="<i2") if kind == 2 else None
+            entries.append(
+                TensorInput(payload) if samples is None else PcmInput(samples.astype(np.int16, copy=False))
+            )
+            position += 8 + size + -size % 4
+    except struct.error:
+        raise ValueError(f"{path} ends too early") from None
+    return entries
 
 
 def read_records(path: Path, expected_runs: int) -> RunRecord:

@@ -68,6 +68,15 @@ def find_simulator(board: Board, name: str | None) -> Simulator:
     )
 
 
+def require(simulator: Simulator, board: Board) -> None:
+    """Finds out early that a simulator is not there.
+
+    Raises:
+        ToolMissingError: it is not; the hint says how to get it.
+    """
+    _prepare(simulator, board, Path("firmware"))
+
+
 def preset_for(simulator: Simulator) -> str:
     """The CMake preset that builds what ``simulator`` runs."""
     return "host" if simulator.name == "native" else "target"
