@@ -1,0 +1,1 @@
+"""Comparing what the target computed with what Python computes, bit for bit."""

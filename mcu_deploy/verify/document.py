@@ -1,0 +1,136 @@
+"""The document that a deployment comes to (``deployment.schema.json``)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mcu_deploy import __version__
+from mcu_deploy.build import MemoryUse
+from mcu_deploy.errors import McuDeployError
+from mcu_deploy.inputs import InputVector
+from mcu_deploy.plan.types import Plan
+from mcu_deploy.simulate.records import Run, RunRecord
+from mcu_deploy.verify.runs import RunVerdict
+
+SCHEMA = "mcu-deploy/deployment/1"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of the document."""
+    text = Path(__file__).with_name("deployment.schema.json").read_text(encoding="utf-8")
+    schema: dict[str, Any] = json.loads(text)
+    return schema
+
+
+def empty_document() -> dict[str, Any]:
+    """A document of which nothing is known yet."""
+    return {
+        "schema": SCHEMA,
+        "mcu_deploy": __version__,
+        "verdict": "failed",
+        "model": None,
+        "board": None,
+        "simulator": None,
+        "npu": None,
+        "runtime": None,
+        "frontend": None,
+        "output_dir": None,
+        "elf": None,
+        "versions": {},
+        "memory": None,
+        "steps": [],
+        "layers": [],
+        "runs": [],
+        "first_difference": None,
+        "error": None,
+    }
+
+
+def error_entry(error: McuDeployError) -> dict[str, Any]:
+    """What stands under ``error``."""
+    return {
+        "code": error.code,
+        "message": error.message,
+        "hint": error.hint,
+        "details": list(error.details),
+    }
+
+
+def memory_entry(plan: Plan, use: MemoryUse | None, record: RunRecord | None) -> dict[str, Any]:
+    """What stands under ``memory``.
+
+    Args:
+        plan: gives the arena.
+        use: of the target build; None for a native one, whose sizes mean nothing for a target.
+        record: gives the stack's high-water mark.
+    """
+    stack = record.stack_used if record is not None and record.stack_bytes else None
+    entry: dict[str, Any] = dict.fromkeys(
+        (
+            "flash_bytes",
+            "flash_code_bytes",
+            "flash_frontend_bytes",
+            "flash_constant_bytes",
+            "ram_bytes",
+            "stack_reserved_bytes",
+        )
+    )
+    entry |= {"arena_bytes": plan.arena_bytes, "stack_bytes": stack}
+    if use is not None:
+        frontend = [use.sets[name].bytes for name in ("frontend", "cmsis_dsp") if name in use.sets]
+        entry |= {
+            "flash_bytes": use.flash_bytes,
+            "flash_code_bytes": use.code_bytes,
+            "flash_frontend_bytes": sum(frontend),
+            "flash_constant_bytes": use.model_bytes,
+            "ram_bytes": None if stack is None else use.data_bytes + use.arena_bytes + stack,
+            "stack_reserved_bytes": use.stack_bytes,
+        }
+    return entry
+
+
+def run_entry(vector: InputVector, verdict: RunVerdict, run: Run, labels: Sequence[str]) -> dict[str, Any]:
+    """One entry of ``runs``."""
+    best = max(range(len(verdict.scores)), key=verdict.scores.__getitem__)
+    return {
+        "input": vector.source,
+        "start_seconds": vector.start_seconds,
+        "label": labels[best] if len(labels) == len(verdict.scores) else None,
+        "scores": list(verdict.scores),
+        "features_bit_exact": verdict.features_bit_exact,
+        "layers_bit_exact": verdict.layers_bit_exact,
+        "outputs_bit_exact": verdict.outputs_bit_exact,
+        "simulated_instructions": {
+            "frontend": (run.frontend_instructions or None) if vector.pcm is not None else None,
+            "inference": run.inference_instructions or None,
+        },
+    }
+
+
+def layer_entries(plan: Plan, first_run: Run) -> list[dict[str, Any]]:
+    """What stands under ``layers``; a step's instructions are those up to its last tensor."""
+    counts: dict[int, int] = {}
+    for count in first_run.steps:
+        counts[count.step] = counts.get(count.step, 0) + count.instructions
+    return [
+        {
+            "index": step.index,
+            "kind": step.kind,
+            "kernel": step.kernel,
+            "macs": step.macs,
+            "simulated_instructions": counts.get(step.index) or None,
+        }
+        for step in plan.steps
+    ]
+
+
+def difference_entry(inputs: Sequence[InputVector], verdicts: Sequence[RunVerdict]) -> dict[str, Any] | None:
+    """What stands under ``first_difference``: that of the first run that differs."""
+    for number, (vector, verdict) in enumerate(zip(inputs, verdicts, strict=True)):
+        if verdict.difference is not None:
+            return {"run": number, "input": vector.source} | asdict(verdict.difference)
+    return None

@@ -1,0 +1,193 @@
+"""The comparison of what the target computed with the Python reference: stage by stage, tensor by tensor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mcu_deploy.errors import SimulationError
+from mcu_deploy.frontend.reference import reference_stages
+from mcu_deploy.frontend.spec import FrontendSpec, Stage, stages
+from mcu_deploy.graph.ir import Graph, Tensor
+from mcu_deploy.graph.text import printable
+from mcu_deploy.inputs import InputVector
+from mcu_deploy.plan.types import Plan
+from mcu_deploy.reference.tflm import ReferenceRun, run_reference
+from mcu_deploy.simulate.records import Run, RunRecord, TensorRecord
+from mcu_deploy.verify.compare import Difference, first_difference
+
+Array = npt.NDArray[np.generic]
+Vectors = Mapping[str, Array]
+
+
+@dataclass(frozen=True, eq=False)
+class RunVerdict:
+    """One run, compared.
+
+    Attributes:
+        scores: the first output, dequantised, flattened.
+        features_bit_exact: every recorded front-end stage and the quantised input; None for a tensor input.
+        layers_bit_exact: every tensor that a step made; None where they were not captured.
+        outputs_bit_exact: every output.
+        difference: the first one in the order of computation, or None.
+    """
+
+    scores: tuple[float, ...]
+    features_bit_exact: bool | None
+    layers_bit_exact: bool | None
+    outputs_bit_exact: bool
+    difference: Difference | None
+
+    @property
+    def bit_exact(self) -> bool:
+        """Whether nothing differs."""
+        return self.difference is None
+
+
+def recorded_stages(spec: FrontendSpec | None, layers: bool) -> tuple[Stage, ...]:
+    """The front-end stages that the firmware is asked for: all, or just the last float one (the features)."""
+    if spec is None:
+        return ()
+    made = stages(spec)
+    if layers:
+        return made
+    return (next(stage for stage in reversed(made) if stage.dtype == "float32"),)
+
+
+def verify_runs(
+    model: bytes,
+    graph: Graph,
+    plan: Plan,
+    frontend: FrontendSpec | None,
+    inputs: Sequence[InputVector],
+    record: RunRecord,
+    layers: bool,
+    timeout: float,
+) -> list[RunVerdict]:
+    """Compares every run with the reference.
+
+    Args:
+        model: the TFLite file.
+        graph, plan: of that model.
+        frontend: the front end in the firmware.
+        inputs: what the firmware was given.
+        record: what it computed; as many runs as inputs.
+        layers: whether the firmware was asked for every tensor and stage.
+        timeout: for the reference interpreter, seconds.
+
+    Raises:
+        SimulationError: the record lacks something that was asked for, or holds something else.
+        ReferenceRunError: the reference could not be computed.
+    """
+    features = [_reference_features(graph, frontend, vector) for vector in inputs]
+    tensors = [_model_inputs(graph, vector, made) for vector, made in zip(inputs, features, strict=True)]
+    references = run_reference(model, tensors, all_tensors=layers, timeout=timeout)
+    wanted = recorded_stages(frontend, layers)
+    return [
+        _verify_run(
+            graph, plan, wanted if vector.pcm is not None else (), made, given, reference, run, layers
+        )
+        for vector, made, given, reference, run in zip(
+            inputs, features, tensors, references, record.runs, strict=True
+        )
+    ]
+
+
+def _reference_features(graph: Graph, frontend: FrontendSpec | None, vector: InputVector) -> Vectors:
+    if vector.pcm is None or frontend is None:
+        return {}
+    quantization = graph.tensors[graph.inputs[0]].quantization
+    assert quantization is not None  # the checks demand it of int8 inputs
+    scale, zero_point = float(quantization.scale[0]), int(quantization.zero_point[0])
+    return reference_stages(frontend, vector.pcm, scale, zero_point)
+
+
+def _model_inputs(graph: Graph, vector: InputVector, features: Vectors) -> tuple[Array, ...]:
+    if vector.pcm is None:
+        return vector.tensors
+    return (features["quantised"].reshape(graph.tensors[graph.inputs[0]].shape),)
+
+
+def _verify_run(
+    graph: Graph,
+    plan: Plan,
+    wanted: Sequence[Stage],
+    features: Vectors,
+    given: Sequence[Array],
+    reference: ReferenceRun,
+    run: Run,
+    layers: bool,
+) -> RunVerdict:
+    front = list(_frontend_pairs(wanted, features, run))
+    front += _tensor_pairs(graph, "model.input", graph.inputs, given, run.inputs)
+    made = [index for step in plan.steps for index in step.outputs] if layers else []
+    inner = list(
+        _tensor_pairs(graph, "model.tensor", made, [reference.tensors[i] for i in made], run.tensors)
+    )
+    outer = list(_tensor_pairs(graph, "model.output", graph.outputs, reference.outputs, run.outputs))
+    found = [[first_difference(*pair) for pair in pairs] for pairs in (front, inner, outer)]
+    exact = [all(difference is None for difference in differences) for differences in found]
+    first = next((difference for part in found for difference in part if difference is not None), None)
+    return RunVerdict(
+        scores=_dequantised(graph.tensors[graph.outputs[0]], outer[0][3]),
+        features_bit_exact=exact[0] if features else None,
+        layers_bit_exact=exact[1] if layers else None,
+        outputs_bit_exact=exact[2],
+        difference=first,
+    )
+
+
+def _frontend_pairs(
+    wanted: Sequence[Stage], features: Vectors, run: Run
+) -> Iterator[tuple[str, str, Array, Array]]:
+    """Stage by stage: what Python and what the target made."""
+    found: dict[int, dict[int, bytes]] = {stage.index: {} for stage in wanted}
+    for vector in run.frontend:
+        if vector.stage not in found or vector.frame in found[vector.stage]:
+            raise SimulationError(f"the firmware recorded front-end stage {vector.stage} unasked or twice")
+        found[vector.stage][vector.frame] = vector.data
+    for stage in wanted:
+        expected = features[stage.name]
+        frames = found[stage.index]
+        count = len(expected) if stage.per_frame else 1
+        if sorted(frames) != list(range(count)):
+            raise SimulationError(
+                f"the firmware recorded {len(frames)} of {count} vectors of the front-end stage {stage.name}"
+            )
+        data = b"".join(frames[frame] for frame in range(count))
+        yield "frontend", stage.name, expected, _values(data, expected, f"stage {stage.name}")
+
+
+def _tensor_pairs(
+    graph: Graph,
+    stage: str,
+    indices: Sequence[int],
+    expected: Sequence[Array],
+    records: Sequence[TensorRecord],
+) -> Iterator[tuple[str, str, Array, Array]]:
+    if len(records) != len(indices):
+        raise SimulationError(f"the firmware recorded {len(records)} of {len(indices)} tensors ({stage})")
+    for index, want, record in zip(indices, expected, records, strict=True):
+        if record.tensor != index:
+            raise SimulationError(
+                f"the firmware recorded tensor {record.tensor} in place of {index} ({stage})"
+            )
+        name = f"{index} {printable(graph.tensors[index].name)}"
+        yield stage, name, want, _values(record.data, want, f"tensor {index}")
+
+
+def _values(data: bytes, like: Array, what: str) -> Array:
+    if len(data) != like.nbytes:
+        raise SimulationError(f"the firmware recorded {len(data)} bytes of {what}, {like.nbytes} expected")
+    return np.frombuffer(data, dtype=like.dtype).reshape(like.shape)
+
+
+def _dequantised(tensor: Tensor, values: Array) -> tuple[float, ...]:
+    flat = values.reshape(-1).astype(np.float64)
+    if tensor.quantization is not None:
+        scale = np.float64(tensor.quantization.scale[0])
+        flat = (flat - float(tensor.quantization.zero_point[0])) * scale
+    return tuple(float(value) for value in flat)
