@@ -1,0 +1,136 @@
+"""The orchestrator: the steps of a deployment in order, each adding to one document."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mcu_deploy.build import Firmware
+from mcu_deploy.build import build as build_firmware
+from mcu_deploy.pipeline.generate import generate
+from mcu_deploy.pipeline.options import DeployOptions, RunOptions
+from mcu_deploy.pipeline.progress import Progress
+from mcu_deploy.pipeline.project import Project, load_project
+from mcu_deploy.pipeline.run import Batch, collect_inputs, load_batch, run_batch
+from mcu_deploy.simulate import runner
+from mcu_deploy.tools import versions
+from mcu_deploy.verify import document as entries
+from mcu_deploy.verify.runs import verify_runs
+
+BUILD_TIMEOUT = 900.0
+
+
+def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any]) -> None:
+    """All steps; ``document`` (from ``empty_document``) is filled as far as they come.
+
+    Raises:
+        McuDeployError: a step failed.
+    """
+    document |= {
+        "board": options.generate.board,
+        "simulator": options.run.simulator,
+        "npu": options.generate.npu,
+        "runtime": options.generate.runtime,
+    }
+    project = generate(options.generate, progress)
+    _describe(project, document)
+    with progress.step("read the inputs"):
+        inputs = collect_inputs(project, options.run)
+        simulator = runner.find_simulator(project.board, options.run.simulator)
+        document["simulator"] = simulator.name
+        runner.require(simulator, project.board)
+    firmware = build_project(project, options.run.simulator, progress)
+    document["memory"] = entries.memory_entry(project.plan, firmware.memory, None)
+    document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
+    with progress.step(f"run on {simulator.name}"):
+        batch = run_batch(project, firmware, inputs, options.run)
+    _judge(project, firmware, batch, options.run.timeout, progress, document)
+
+
+def build_project(project: Project, simulator: str | None, progress: Progress) -> Firmware:
+    """Compiles the project for a simulator of its board.
+
+    Raises:
+        BuildError, MemoryOverflowError, ToolMissingError: it did not come to a firmware.
+    """
+    preset = runner.preset_for(runner.find_simulator(project.board, simulator))
+    with progress.step(f"build for {'this computer' if preset == 'host' else project.board.name}"):
+        return build_firmware(project.folder, preset, BUILD_TIMEOUT)
+
+
+def build(folder: Path, simulator: str | None, progress: Progress) -> Path:
+    """The step ``build`` alone; returns the executable."""
+    return build_project(load_project(folder), simulator, progress).executable
+
+
+def run(folder: Path, options: RunOptions, progress: Progress) -> int:
+    """The step ``run`` alone, after a build that is nearly free when nothing changed.
+
+    Returns:
+        How many inputs were run.
+    """
+    project = load_project(folder)
+    with progress.step("read the inputs"):
+        inputs = collect_inputs(project, options)
+        simulator = runner.find_simulator(project.board, options.simulator)
+        runner.require(simulator, project.board)
+    firmware = build_project(project, options.simulator, progress)
+    with progress.step(f"run on {simulator.name}"):
+        run_batch(project, firmware, inputs, options)
+    return len(inputs)
+
+
+def verify(folder: Path, timeout: float, progress: Progress, document: dict[str, Any]) -> None:
+    """The step ``verify`` alone, of the project's last run."""
+    project = load_project(folder)
+    _describe(project, document)
+    batch = load_batch(project)
+    document["simulator"] = batch.simulator
+    firmware = build_project(project, batch.simulator, progress)
+    document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
+    _judge(project, firmware, batch, timeout, progress, document)
+
+
+def _describe(project: Project, document: dict[str, Any]) -> None:
+    document |= {
+        "model": {"name": project.name, "sha256": project.graph.sha256, "macs": project.plan.macs},
+        "board": project.board.name,
+        "npu": project.npu,
+        "runtime": project.runtime,
+        "frontend": project.frontend.name if project.frontend else None,
+        "output_dir": str(project.folder),
+    }
+
+
+def _judge(
+    project: Project,
+    firmware: Firmware,
+    batch: Batch,
+    timeout: float,
+    progress: Progress,
+    document: dict[str, Any],
+) -> None:
+    """Compares with the reference and completes the document."""
+    with progress.step("compare with the Python reference"):
+        verdicts = verify_runs(
+            project.model_bytes,
+            project.graph,
+            project.plan,
+            project.frontend,
+            batch.inputs,
+            batch.record,
+            batch.layers,
+            timeout,
+        )
+    runs = batch.record.runs
+    document |= {
+        "verdict": "verified" if all(verdict.bit_exact for verdict in verdicts) else "differs",
+        "versions": versions(batch.simulator),
+        "memory": entries.memory_entry(project.plan, firmware.memory, batch.record),
+        "layers": entries.layer_entries(project.plan, runs[0]),
+        "runs": [
+            entries.run_entry(vector, verdict, run, project.labels)
+            for vector, verdict, run in zip(batch.inputs, verdicts, runs, strict=True)
+        ],
+        "first_difference": entries.difference_entry(batch.inputs, verdicts),
+    }

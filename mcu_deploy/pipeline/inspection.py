@@ -1,0 +1,94 @@
+"""``inspect``: a model's operators as data, deployable or not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from mcu_deploy.errors import ModelError
+from mcu_deploy.graph.checks import check
+from mcu_deploy.graph.ir import Graph, Operator, Tensor
+from mcu_deploy.graph.macs import operator_macs
+from mcu_deploy.graph.reader import read_model
+from mcu_deploy.graph.text import printable
+from mcu_deploy.plan.planner import make_plan
+from mcu_deploy.plan.types import Plan
+from mcu_deploy.registry.cards import card_by_hash
+
+
+def inspect_model(path: Path) -> dict[str, Any]:
+    """Everything that can be said of a model without building it.
+
+    Raises:
+        ModelError: the file is damaged. What merely cannot be deployed is listed under ``problems``.
+    """
+    graph = read_model(path)
+    card = card_by_hash(graph.sha256)
+    plan, problems = _plan(graph)
+    operators = [_operator(graph, operator, plan) for operator in graph.operators]
+    return {
+        "name": graph.name,
+        "sha256": graph.sha256,
+        "card": card.name if card else None,
+        "inputs": [_tensor(graph.tensors[index]) for index in graph.inputs],
+        "outputs": [_tensor(graph.tensors[index]) for index in graph.outputs],
+        "operators": operators,
+        "macs": sum(operator["macs"] for operator in operators),
+        "weight_bytes": sum(operator["weight_bytes"] for operator in operators),
+        "arena_bytes": plan.arena_bytes if plan else None,
+        "constant_bytes": plan.constant_bytes if plan else None,
+        "problems": problems,
+    }
+
+
+def _plan(graph: Graph) -> tuple[Plan | None, list[str]]:
+    try:
+        check(graph)
+        return make_plan(graph), []
+    except ModelError as error:
+        return None, list(error.details) or [error.message]
+
+
+def _operator(graph: Graph, operator: Operator, plan: Plan | None) -> dict[str, Any]:
+    output = graph.tensors[operator.outputs[0]] if operator.outputs else None
+    return {
+        "index": operator.index,
+        "kind": printable(operator.kind)[1:-1],
+        "output_shape": list(output.shape) if output else [],
+        "quantisation": _quantisation(output) if output else "",
+        "macs": operator_macs(graph, operator),
+        "weight_bytes": sum(
+            graph.tensors[index].bytes
+            for index in operator.inputs
+            if index >= 0 and graph.tensors[index].data is not None
+        ),
+        "runs": _runs(operator, plan),
+    }
+
+
+def _runs(operator: Operator, plan: Plan | None) -> str:
+    if plan is None:
+        return "-"
+    if operator.index in plan.removed:
+        return plan.removed[operator.index]
+    step = next(step for step in plan.steps if operator.index in step.operators)
+    return f"{step.kernel} ({step.implementation}; {step.reason})"
+
+
+def _tensor(tensor: Tensor) -> dict[str, Any]:
+    return {
+        "tensor": tensor.index,
+        "name": printable(tensor.name),
+        "shape": list(tensor.shape),
+        "dtype": tensor.dtype.value,
+        "quantisation": _quantisation(tensor),
+    }
+
+
+def _quantisation(tensor: Tensor) -> str:
+    quantization = tensor.quantization
+    if quantization is None:
+        return tensor.dtype.value
+    if quantization.per_channel:
+        return f"{tensor.dtype.value}, {quantization.scale.size} scales"
+    return f"{tensor.dtype.value} {float(quantization.scale[0]):.6g} zp {int(quantization.zero_point[0])}"

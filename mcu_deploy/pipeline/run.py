@@ -1,0 +1,145 @@
+"""``run``: a built project on a simulator; what came of it is kept in the project's folder ``run``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mcu_deploy.build import Firmware
+from mcu_deploy.errors import InputError
+from mcu_deploy.inputs import InputVector, read_inputs
+from mcu_deploy.pipeline.folder import write_atomically
+from mcu_deploy.pipeline.options import RunOptions
+from mcu_deploy.pipeline.project import Project
+from mcu_deploy.simulate import runner
+from mcu_deploy.simulate.records import (
+    INPUTS_FILE,
+    RECORDS_FILE,
+    Flags,
+    PcmInput,
+    RunRecord,
+    TensorInput,
+    read_inputs_file,
+    read_records,
+)
+from mcu_deploy.verify.runs import recorded_stages
+
+RUN_FOLDER = "run"
+_MANIFEST = "run.json"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """One run of the firmware: what it was given and what it recorded."""
+
+    simulator: str
+    layers: bool
+    inputs: tuple[InputVector, ...]
+    record: RunRecord
+
+
+def collect_inputs(project: Project, options: RunOptions) -> list[InputVector]:
+    """The inputs that were asked for; one random tensor where none was.
+
+    Raises:
+        InputError: an input cannot be used.
+    """
+    model_inputs = [project.graph.tensors[index] for index in project.graph.inputs]
+    random = options.random if options.inputs or options.random else 1
+    return read_inputs(
+        options.inputs, random, options.seed, model_inputs, project.frontend, options.hop, options.pad
+    )
+
+
+def run_batch(
+    project: Project, firmware: Firmware, inputs: Sequence[InputVector], options: RunOptions
+) -> Batch:
+    """Runs the firmware on ``inputs`` and keeps the files in the project.
+
+    Raises:
+        SimulationError: it did not come to its end.
+        ToolMissingError: the simulator is not there.
+    """
+    simulator = runner.find_simulator(project.board, options.simulator)
+    folder = project.folder / RUN_FOLDER
+    (folder / _MANIFEST).unlink(missing_ok=True)
+    flags = Flags.TENSORS if options.layers else Flags.NONE
+    if options.count_layers:
+        flags |= Flags.STEPS
+    record = runner.run(
+        firmware,
+        project.board,
+        simulator,
+        [_entry(vector) for vector in inputs],
+        folder,
+        runner.RunOptions(
+            flags=flags,
+            stages=[stage.index for stage in recorded_stages(project.frontend, options.layers)],
+            timeout=options.timeout,
+        ),
+    )
+    batch = Batch(simulator.name, options.layers, tuple(inputs), record)
+    write_atomically(folder / _MANIFEST, _manifest(batch).encode())
+    return batch
+
+
+def load_batch(project: Project) -> Batch:
+    """The project's last run, from its files.
+
+    Raises:
+        InputError: there is none, or its files are damaged.
+        SimulationError: what the firmware recorded is damaged.
+    """
+    folder = project.folder / RUN_FOLDER
+    path = folder / _MANIFEST
+    if not path.is_file():
+        raise InputError(f"{project.folder} has no finished run", f"mcu-deploy run {project.folder}")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        sources = [(str(entry["source"]), entry["start_seconds"]) for entry in manifest["inputs"]]
+        simulator, layers = str(manifest["simulator"]), bool(manifest["layers"])
+        entries = read_inputs_file(folder / INPUTS_FILE)
+        inputs = tuple(
+            _vector(project, source, start, entry)
+            for (source, start), entry in zip(sources, entries, strict=True)
+        )
+    except (ValueError, KeyError, TypeError, OSError):
+        raise InputError(f"the run in {folder} is damaged", f"mcu-deploy run {project.folder}") from None
+    return Batch(simulator, layers, inputs, read_records(folder / RECORDS_FILE, len(inputs)))
+
+
+def _entry(vector: InputVector) -> PcmInput | TensorInput:
+    if vector.pcm is not None:
+        return PcmInput(vector.pcm)
+    return TensorInput(b"".join(tensor.tobytes() for tensor in vector.tensors))
+
+
+def _vector(project: Project, source: str, start: float | None, entry: PcmInput | TensorInput) -> InputVector:
+    if isinstance(entry, PcmInput):
+        return InputVector(source, start, entry.samples, ())
+    tensors = [project.graph.tensors[index] for index in project.graph.inputs]
+    values = np.frombuffer(entry.data, dtype=np.int8)
+    parts = np.split(values, np.cumsum([tensor.elements for tensor in tensors])[:-1])
+    return InputVector(
+        source,
+        start,
+        None,
+        tuple(part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)),
+    )
+
+
+def _manifest(batch: Batch) -> str:
+    inputs = [{"source": vector.source, "start_seconds": vector.start_seconds} for vector in batch.inputs]
+    return (
+        json.dumps({"simulator": batch.simulator, "layers": batch.layers, "inputs": inputs}, indent=1) + "\n"
+    )
+
+
+def last_executable(project: Project, preset: str) -> Path:
+    """Where the build with ``preset`` puts the firmware."""
+    return project.folder / "build" / preset / ("firmware.elf" if preset == "target" else "firmware")

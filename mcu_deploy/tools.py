@@ -1,0 +1,111 @@
+"""The tools and packages that deployments use: are they there, in which version, how to get them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from mcu_deploy.frontend.cmsis import VERSION as CMSIS_DSP_VERSION
+from mcu_deploy.frontend.cmsis import cmsis_dsp_available
+
+
+@dataclass(frozen=True)
+class Tool:
+    """One tool.
+
+    Attributes:
+        name: of the command or package.
+        purpose: what it is for.
+        required: whether the default deployment needs it.
+        found: whether it is there.
+        version: its version, or "" where unknown.
+        remedy: how to get it.
+    """
+
+    name: str
+    purpose: str
+    required: bool
+    found: bool
+    version: str
+    remedy: str
+
+
+_COMMANDS = (
+    ("cmake", "builds the firmware", True, "apt-get install cmake"),
+    ("ninja", "builds the firmware", True, "apt-get install ninja-build"),
+    ("arm-none-eabi-gcc", "compiles for Cortex-M", True,
+     "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"),
+    ("qemu-system-arm", "simulates the boards", True, "apt-get install qemu-system-arm"),
+    ("cc", "compiles for this computer (--simulator native)", True, "apt-get install gcc"),
+    ("FVP_Corstone_SSE-300_Ethos-U55", "simulates the Corstone-300 with NPU (--simulator fvp)", False,
+     "download it from Arm and put it on PATH"),
+)  # fmt: skip
+
+_PACKAGES = (
+    ("tflite-micro", "judges the model's tensors", True),
+    ("numpy", "computes the reference features", True),
+    ("jinja2", "writes the project", True),
+    ("pyelftools", "measures the firmware", True),
+    ("ethos-u-vela", "compiles for Ethos-U", False),
+)
+
+
+def command_version(name: str) -> str | None:
+    """The first line of ``name --version``; "" where it says nothing; None where it is not there."""
+    path = shutil.which(name)
+    if path is None:
+        return None
+    try:
+        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    lines = (done.stdout or done.stderr).strip().splitlines()
+    return lines[0].strip() if lines else ""
+
+
+def package_version(name: str) -> str | None:
+    """The installed version of a Python package, or None."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def examine() -> list[Tool]:
+    """All tools and packages, in the order in which a deployment uses them."""
+    tools = [Tool("python", "runs mcu-deploy", True, True, sys.version.split()[0], "")]
+    for name, purpose, required, remedy in _COMMANDS:
+        version = command_version(name)
+        tools.append(Tool(name, purpose, required, version is not None, version or "", remedy))
+    for name, purpose, required in _PACKAGES:
+        version = package_version(name)
+        tools.append(Tool(name, purpose, required, version is not None, version or "", f"pip install {name}"))
+    cmsis = cmsis_dsp_available()
+    tools.append(
+        Tool(
+            "CMSIS-DSP sources",
+            "the front end is built on them",
+            True,
+            cmsis is not None,
+            CMSIS_DSP_VERSION if cmsis else "",
+            "mcu-deploy setup",
+        )
+    )
+    return tools
+
+
+def versions(simulator: str) -> dict[str, str | None]:
+    """Versions of what a deployment's figures depend on, for its document.
+
+    Args:
+        simulator: ``native``, ``qemu`` or ``fvp``.
+    """
+    compiler = "cc" if simulator == "native" else "arm-none-eabi-gcc"
+    found: dict[str, str | None] = {"tflite-micro": package_version("tflite-micro")}
+    found[compiler] = command_version(compiler)
+    if simulator == "qemu":
+        found["qemu-system-arm"] = command_version("qemu-system-arm")
+    return found
