@@ -1,0 +1,184 @@
+"""``deploy``, and its steps one at a time: ``generate``, ``build``, ``run``, ``verify``."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from mcu_deploy.cli.report import report
+from mcu_deploy.errors import McuDeployError
+from mcu_deploy.pipeline import deploy as pipeline
+from mcu_deploy.pipeline.generate import generate as generate_project
+from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
+from mcu_deploy.pipeline.progress import Progress
+from mcu_deploy.verify.document import empty_document, error_entry
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DIFFERS = 3
+
+_GENERATE_NAMES = ("board", "npu", "runtime", "frontend", "output_dir", "force")
+
+
+def _options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
+    """One decorator of several."""
+
+    def decorate(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+_GENERATE_OPTIONS = _options(
+    click.option(
+        "--board", default="corstone-300", show_default=True, help="A board's name, or its TOML file."
+    ),
+    click.option(
+        "--npu",
+        default="none",
+        show_default=True,
+        help="none, or an Ethos-U configuration: ethos-u55-128, ...",
+    ),
+    click.option("--runtime", default="aot", show_default=True, help="aot (compiled ahead of time) or tflm."),
+    click.option(
+        "--frontend",
+        help="Audio front end: a preset's name, a TOML file, or none. Default: what the model's card says.",
+    ),
+    click.option(
+        "--output-dir",
+        type=click.Path(path_type=Path),
+        help="The project folder. Default: mcu-deploy-out/<model>-<board>.",
+    ),
+    click.option("--force", is_flag=True, help="Replace another project, or an edited one, in the folder."),
+)
+
+_SIMULATOR_OPTION = click.option(
+    "--simulator",
+    help="native (built for this computer), qemu or fvp. Default: the board's first.",
+)
+
+_TIMEOUT_OPTION = click.option(
+    "--timeout",
+    type=click.FloatRange(0, min_open=True),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Bound on the wall time of the simulator, and of the reference.",
+)
+
+_RUN_OPTIONS = _options(
+    click.option(
+        "--input",
+        "inputs",
+        multiple=True,
+        metavar="FILE",
+        help="A .wav (the front end runs on the MCU) or a .npy (int8 or float32 input tensor). Repeatable.",
+    ),
+    click.option(
+        "--random",
+        type=click.IntRange(0, 100_000),
+        default=0,
+        metavar="N",
+        help="N input tensors from numpy.random.default_rng(SEED).integers(-128, 128).",
+    ),
+    click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of --random."),
+    click.option(
+        "--hop", type=float, metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
+    ),
+    click.option(
+        "--pad", is_flag=True, help="Fill a WAV's last, shorter window with zeros instead of dropping it."
+    ),
+    click.option("--layers", is_flag=True, help="Compare every tensor and every front-end stage."),
+    _TIMEOUT_OPTION,
+)
+
+_JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+_PROJECT_ARGUMENT = click.argument("project", type=click.Path(path_type=Path))
+
+
+@click.command()
+@click.argument("model")
+@_GENERATE_OPTIONS
+@_SIMULATOR_OPTION
+@_RUN_OPTIONS
+@_JSON_OPTION
+def deploy(model: str, simulator: str | None, as_json: bool, **options: Any) -> int:
+    """Generate, build, run and verify MODEL (a .tflite file) in one go.
+
+    Without --input and --random, one random tensor is run.
+    """
+    generating = {name: options.pop(name) for name in _GENERATE_NAMES}
+    wanted = DeployOptions(
+        GenerateOptions(model=model, **generating), RunOptions(simulator=simulator, **options)
+    )
+    return _documented(as_json, lambda progress, document: pipeline.deploy(wanted, progress, document))
+
+
+@click.command()
+@click.argument("model")
+@_GENERATE_OPTIONS
+def generate(model: str, **options: Any) -> None:
+    """Write the firmware project for MODEL, and print its folder."""
+    click.echo(generate_project(GenerateOptions(model=model, **options), Progress(sys.stderr)).folder)
+
+
+@click.command()
+@_PROJECT_ARGUMENT
+@_SIMULATOR_OPTION
+def build(project: Path, simulator: str | None) -> None:
+    """Compile PROJECT for its board, or with --simulator native for this computer."""
+    click.echo(pipeline.build(project, simulator, Progress(sys.stderr)))
+
+
+@click.command()
+@_PROJECT_ARGUMENT
+@_SIMULATOR_OPTION
+@_RUN_OPTIONS
+def run(project: Path, simulator: str | None, **options: Any) -> None:
+    """Run the firmware of PROJECT on inputs; what it computed is kept for ``verify``."""
+    count = pipeline.run(project, RunOptions(simulator=simulator, **options), Progress(sys.stderr))
+    click.echo(f"{count} input{'s' if count != 1 else ''} run; compare: mcu-deploy verify {project}")
+
+
+@click.command()
+@_PROJECT_ARGUMENT
+@_TIMEOUT_OPTION
+@_JSON_OPTION
+def verify(project: Path, timeout: float, as_json: bool) -> int:
+    """Compare PROJECT's last run with the Python reference, bit for bit."""
+    return _documented(
+        as_json, lambda progress, document: pipeline.verify(project, timeout, progress, document)
+    )
+
+
+def _documented(as_json: bool, steps: Callable[[Progress, dict[str, Any]], None]) -> int:
+    """Runs steps that fill a document, and prints it, also when they fail."""
+    progress = Progress(sys.stderr)
+    document = empty_document()
+    try:
+        steps(progress, document)
+    except (McuDeployError, KeyboardInterrupt) as error:
+        interrupted = McuDeployError("interrupted")
+        interrupted.code = "interrupted"
+        document["error"] = error_entry(error if isinstance(error, McuDeployError) else interrupted)
+        if as_json:
+            _print_json(document, progress)
+        raise
+    if as_json:
+        _print_json(document, progress)
+    else:
+        click.echo(report(document))
+    return DIFFERS if document["verdict"] == "differs" else 0
+
+
+def _print_json(document: dict[str, Any], progress: Progress) -> None:
+    document["steps"] = [{"name": name, "seconds": seconds} for name, seconds in progress.steps]
+    click.echo(json.dumps(document, indent=2))

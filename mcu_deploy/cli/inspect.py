@@ -1,0 +1,57 @@
+"""``inspect``: what a model is made of, and what would run where."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mcu_deploy.cli.table import table
+from mcu_deploy.pipeline.inspection import inspect_model
+
+
+@click.command()
+@click.argument("model")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+def inspect(model: str, as_json: bool) -> None:
+    """Operators, shapes, quantisation, MACs, weights, arena, and what runs where."""
+    document = inspect_model(Path(model))
+    click.echo(json.dumps(document, indent=2) if as_json else _text(document))
+
+
+def _text(document: dict[str, Any]) -> str:
+    parts = [
+        f"{document['name']}  sha256 {document['sha256']}"
+        + (f"\nknown as {document['card']}" if document["card"] else "")
+    ]
+    parts.append(_tensors("input", document["inputs"]) + "\n" + _tensors("output", document["outputs"]))
+    rows = [
+        [
+            str(operator["index"]),
+            operator["kind"],
+            "x".join(map(str, operator["output_shape"])),
+            f"{operator['macs']:,}",
+            f"{operator['weight_bytes']:,}",
+            operator["quantisation"],
+            operator["runs"],
+        ]
+        for operator in document["operators"]
+    ]
+    header = ["#", "operator", "output", "MACs", "weights", "output quantisation", "runs as"]
+    parts.append(table(header, rows, right=(0, 3, 4)))
+    total = f"{document['macs']:,} MACs, {document['weight_bytes']:,} bytes of weights and biases"
+    if document["arena_bytes"] is not None:
+        total += f", arena {document['arena_bytes']:,} bytes"
+    parts.append(total)
+    if document["problems"]:
+        parts.append("cannot be deployed:\n" + "\n".join(f"  - {line}" for line in document["problems"]))
+    return "\n\n".join(parts)
+
+
+def _tensors(role: str, tensors: list[dict[str, Any]]) -> str:
+    return "\n".join(
+        f"{role}: {tensor['name']} {'x'.join(map(str, tensor['shape']))} {tensor['quantisation']}"
+        for tensor in tensors
+    )

@@ -1,0 +1,76 @@
+"""A deployment's document as text for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcu_deploy.cli.table import table
+
+
+def report(document: dict[str, Any]) -> str:
+    """Runs, memory, the first difference if there is one, and the verdict."""
+    parts = [_runs(document), _memory(document["memory"])]
+    if document["first_difference"]:
+        parts.append(_difference(document["first_difference"]))
+    parts.append(_verdict(document))
+    return "\n\n".join(part for part in parts if part)
+
+
+def _runs(document: dict[str, Any]) -> str:
+    header = ["input", "start", "label", "score", "features", "layers", "outputs", "front end", "inference"]
+    rows = [
+        [
+            run["input"].replace("\\", "/").rsplit("/", 1)[-1],
+            "-" if run["start_seconds"] is None else f"{run['start_seconds']:.2f} s",
+            run["label"] or "-",
+            f"{max(run['scores']):.3f}",
+            _equal(run["features_bit_exact"]),
+            _equal(run["layers_bit_exact"]),
+            _equal(run["outputs_bit_exact"]),
+            _count(run["simulated_instructions"]["frontend"]),
+            _count(run["simulated_instructions"]["inference"]),
+        ]
+        for run in document["runs"]
+    ]
+    text = table(header, rows, right=(1, 3, 7, 8))
+    counted = any(run["simulated_instructions"]["inference"] for run in document["runs"])
+    return text + ("\n(front end, inference: simulated instructions)" if counted else "")
+
+
+def _memory(memory: dict[str, Any]) -> str:
+    if memory["flash_bytes"] is None:
+        return f"arena {memory['arena_bytes']:,} bytes (built for this computer: no flash or RAM figures)"
+    flash = (
+        f"flash {memory['flash_bytes']:,} bytes: model {memory['flash_constant_bytes']:,}, "
+        f"code {memory['flash_code_bytes']:,} (of it the front end {memory['flash_frontend_bytes']:,})"
+    )
+    stack = memory["stack_bytes"]
+    ram = f"RAM {memory['ram_bytes']:,} bytes: arena {memory['arena_bytes']:,}, stack {stack:,}"
+    return f"{flash}\n{ram}, the rest variables"
+
+
+def _difference(difference: dict[str, Any]) -> str:
+    index = ", ".join(map(str, difference["index"]))
+    return (
+        f"first difference: {difference['input']}, {difference['stage']} {difference['name']} [{index}]: "
+        f"Python {difference['expected_hex']} ({difference['expected']}), "
+        f"target {difference['actual_hex']} ({difference['actual']}); "
+        f"{difference['differing']} of {difference['elements']} elements differ"
+    )
+
+
+def _verdict(document: dict[str, Any]) -> str:
+    count = len(document["runs"])
+    inputs = f"{count} input{'s' if count != 1 else ''}"
+    where = f"{document['model']['name']} on {document['board']} ({document['simulator']})"
+    if document["verdict"] == "verified":
+        return f"VERIFIED: {where}: {inputs}, every compared bit equals the Python reference"
+    return f"DIFFERS: {where}: not the bits of the Python reference"
+
+
+def _equal(value: bool | None) -> str:
+    return {None: "-", True: "equal", False: "DIFFER"}[value]
+
+
+def _count(value: int | None) -> str:
+    return "-" if value is None else f"{value:,}"
