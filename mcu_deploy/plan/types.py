@@ -32,7 +32,7 @@ class Step:
         index: position in the plan, what ``md_model_invoke`` reports to its observer.
         operators: indices of the TFLite operators that it performs.
         kind: the TFLite operator name that it is known by, for example ``CONV_2D``.
-        kernel: the C function, for example ``md_conv2d_1x1_s8``.
+        kernel: the C function, for example ``md_conv2d_s8``.
         implementation: which implementation of it: the folder of its source, for example ``portable``.
         reason: why this kernel was chosen, one phrase, for ``inspect`` and ``deployment.json``.
         inputs, outputs: tensor indices (activations).
