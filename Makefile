@@ -17,10 +17,10 @@ demo: setup
 	@$(BIN)/python tools/demo.py --model "$(MODEL)" --input "$(INPUT)" --output-dir "$(OUTPUT)"
 
 test: setup-dev
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow" --durations=15
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --durations=15
 
 test-slow: setup-dev
-	$(BIN)/python -m pytest -n $(JOBS) -m slow --durations=15
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow --durations=15
 
 lint: setup-dev
 	$(BIN)/ruff check .
