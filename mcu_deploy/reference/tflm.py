@@ -51,7 +51,7 @@ def reference_version() -> str:
     except importlib.metadata.PackageNotFoundError:
         raise ToolMissingError(
             "the reference interpreter, the Python package tflite-micro, is not installed",
-            "pip install 'tflite-micro>=0.dev20260101'",
+            "pip install 'tflite-micro>=0.dev20261023182759'",
         ) from None
 
 
