@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 from mcu_deploy.cli.table import table
@@ -20,7 +21,7 @@ def _runs(document: dict[str, Any]) -> str:
     header = ["input", "start", "label", "score", "features", "layers", "outputs", "front end", "inference"]
     rows = [
         [
-            run["input"].replace("\\", "/").rsplit("/", 1)[-1],
+            PurePath(run["input"]).name,
             "-" if run["start_seconds"] is None else f"{run['start_seconds']:.2f} s",
             run["label"] or "-",
             f"{max(run['scores']):.3f}",
@@ -52,7 +53,7 @@ def _memory(memory: dict[str, Any]) -> str:
 def _difference(difference: dict[str, Any]) -> str:
     index = ", ".join(map(str, difference["index"]))
     return (
-        f"first difference: {difference['input']}, {difference['stage']} {difference['name']} [{index}]: "
+        f"first difference: {PurePath(difference['input']).name}, {difference['stage']} {difference['name']} [{index}]: "
         f"Python {difference['expected_hex']} ({difference['expected']}), "
         f"target {difference['actual_hex']} ({difference['actual']}); "
         f"{difference['differing']} of {difference['elements']} elements differ"

@@ -41,7 +41,7 @@ def write_project(
         McuDeployError: it cannot be written.
     """
     digests = {str(path): hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
-    document = json.dumps({**state, "files": digests}, indent=1, sort_keys=True) + "\n"
+    document = json.dumps({**state, "files": digests}, indent=1) + "\n"
     if folder.exists() and _is_current(folder, document, digests, state, force):
         return False
     try:
