@@ -52,8 +52,9 @@ def _memory(memory: dict[str, Any]) -> str:
 
 def _difference(difference: dict[str, Any]) -> str:
     index = ", ".join(map(str, difference["index"]))
+    where = f"{PurePath(difference['input']).name}, {difference['stage']} {difference['name']}"
     return (
-        f"first difference: {PurePath(difference['input']).name}, {difference['stage']} {difference['name']} [{index}]: "
+        f"first difference: {where} [{index}]: "
         f"Python {difference['expected_hex']} ({difference['expected']}), "
         f"target {difference['actual_hex']} ({difference['actual']}); "
         f"{difference['differing']} of {difference['elements']} elements differ"

@@ -46,7 +46,7 @@ def _plan(graph: Graph) -> tuple[Plan | None, list[str]]:
         check(graph)
         return make_plan(graph), []
     except ModelError as error:
-        return None, list(error.details) or [error.message]
+        return None, list(error.details) or [f"{error.message}: {error.hint}"]
 
 
 def _operator(graph: Graph, operator: Operator, plan: Plan | None) -> dict[str, Any]:
