@@ -6,20 +6,21 @@ so that a second generation sees whether anything changed, and whether a person 
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import signal
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mcu_deploy.errors import InputError, McuDeployError
 
 STATE_FILE = "deployment.json"
-# Made in the folder by later steps; they survive a regeneration.
-_KEPT = ("build", "run")
 
 
 def write_project(
@@ -27,8 +28,10 @@ def write_project(
 ) -> bool:
     """Writes the project, or leaves the folder alone when it holds just this already.
 
+    What later steps or the user put beside the generated files stays.
+
     Args:
-        folder: where; its parent is made.
+        folder: where; its parents are made.
         state: what goes into ``deployment.json``; ``state["identity"]`` says what was deployed how.
         files: every other generated file by its path in the folder.
         force: replace a project of another identity, or one that was edited.
@@ -38,14 +41,22 @@ def write_project(
 
     Raises:
         InputError: the folder holds something else, another project, or edited files.
-        McuDeployError: it cannot be written.
+        McuDeployError: it cannot be written, or another process uses it.
     """
     digests = {str(path): hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
-    document = json.dumps({**state, "files": digests}, indent=1) + "\n"
-    if folder.exists() and _is_current(folder, document, digests, state, force):
-        return False
+    document = json.dumps({**state, "files": digests}, indent=1, sort_keys=True) + "\n"
     try:
-        _replace(folder, document, files)
+        if not os.path.lexists(folder):
+            _make(folder, document, files)
+            return True
+        if not folder.is_dir():
+            raise InputError(
+                f"the output {folder} exists and is not a folder", "choose another by --output-dir"
+            )
+        with exclusive(folder):
+            if _is_current(folder, document, state, force):
+                return False
+            _replace(folder, document, files)
     except OSError as error:
         raise McuDeployError(
             f"cannot write the project {folder}: {error.strerror or error}",
@@ -54,12 +65,33 @@ def write_project(
     return True
 
 
-def _is_current(
-    folder: Path, document: str, digests: Mapping[str, str], state: Mapping[str, Any], force: bool
-) -> bool:
+@contextmanager
+def exclusive(folder: Path) -> Iterator[None]:
+    """Keeps other processes of ours out of a project while its files are made and used.
+
+    Two runs in one folder would read each other's inputs and call the results different. Where the file
+    system cannot lock a folder, nothing is locked.
+
+    Raises:
+        McuDeployError: another process holds the folder.
+    """
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with suppress(OSError):
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise McuDeployError(
+                    f"another mcu-deploy is at work in {folder}",
+                    "wait for its end, or choose another folder by --output-dir",
+                ) from None
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_current(folder: Path, document: str, state: Mapping[str, Any], force: bool) -> bool:
     """Whether the existing folder already is this project; raises if it must not be touched."""
-    if not folder.is_dir():
-        raise InputError(f"the output {folder} exists and is not a folder", "choose another by --output-dir")
     if not any(folder.iterdir()):
         return False
     state_path = folder / STATE_FILE
@@ -69,21 +101,16 @@ def _is_current(
             "choose another by --output-dir, or empty it yourself",
         )
     old_document = state_path.read_text(encoding="utf-8", errors="replace")
-    try:
-        old = json.loads(old_document)
-        old_digests = dict(old["files"])
-        old_identity = old["identity"]
-    except (ValueError, KeyError, TypeError):
-        old_digests, old_identity = {}, None
+    old_identity, old_digests = _old_state(old_document)
+    edited = _edited(folder, old_digests)
     if force:
-        return old_document == document and not _edited(folder, old_digests)
+        return old_document == document and not edited
     if old_identity != state["identity"]:
         raise InputError(
             f"the output folder {folder} exists and holds another deployment"
             + _what_differs(old_identity, state["identity"]),
             "replace it by --force, or choose another by --output-dir",
         )
-    edited = _edited(folder, old_digests)
     if edited:
         raise InputError(
             f"{edited[0]} in {folder} was changed since it was generated"
@@ -91,6 +118,15 @@ def _is_current(
             "discard the changes by --force, or choose another folder by --output-dir",
         )
     return old_document == document
+
+
+def _old_state(document: str) -> tuple[Any, dict[str, str]]:
+    """Identity and digests in a ``deployment.json``, which may be damaged: (None, {})."""
+    try:
+        old = json.loads(document)
+        return old["identity"], {str(name): str(digest) for name, digest in old["files"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return None, {}
 
 
 def _what_differs(old: Any, new: Mapping[str, Any]) -> str:
@@ -104,8 +140,9 @@ def _edited(folder: Path, digests: Mapping[str, str]) -> list[str]:
     """The generated files whose contents are not what was generated."""
     edited = []
     for name, digest in digests.items():
+        path = folder / name
         try:
-            data = (folder / name).read_bytes()
+            data = path.read_bytes() if path.is_file() else b""
         except OSError:
             data = b""
         if hashlib.sha256(data).hexdigest() != digest:
@@ -113,43 +150,91 @@ def _edited(folder: Path, digests: Mapping[str, str]) -> list[str]:
     return edited
 
 
-def _replace(folder: Path, document: str, files: Mapping[PurePosixPath, bytes]) -> None:
-    """Writes into a new folder beside ``folder``, then puts it in its place."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+def _make(folder: Path, document: str, files: Mapping[PurePosixPath, bytes]) -> None:
+    """Writes a new folder beside its place, then renames it; on failure nothing is left."""
+    parents = [path for path in (folder.parent, *folder.parent.parents) if not path.exists()]
     try:
-        for path, data in files.items():
-            target = new / path
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(data)
-            _keep_time(folder / path, target, data)
-        (new / STATE_FILE).write_text(document, encoding="utf-8")
-        new.chmod(0o777 & ~_umask())
-        if folder.exists():
-            for name in _KEPT:
-                if (folder / name).exists():
-                    (folder / name).rename(new / name)
-            old = Path(tempfile.mkdtemp(prefix=f".{folder.name}.old.", dir=folder.parent))
-            folder.rename(old / "project")
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _stage(folder.parent, f".{folder.name}.") as stage:
+            new = stage / "project"
+            new.mkdir()
+            _write(new, document, files, {})
             new.rename(folder)
-            shutil.rmtree(old, ignore_errors=True)
-        else:
-            new.rename(folder)
+    except BaseException:
+        for path in parents:
+            with suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _replace(folder: Path, document: str, files: Mapping[PurePosixPath, bytes]) -> None:
+    """Exchanges the generated entries of a folder; on failure the old ones are back.
+
+    The folder itself stays, because a shell may stand in it. ``deployment.json`` leaves it first and comes
+    last, so that a folder that was left in between is not taken for a project.
+    """
+    state_path = folder / STATE_FILE
+    old_digests: dict[str, str] = {}
+    if state_path.is_file():
+        old_digests = _old_state(state_path.read_text(encoding="utf-8", errors="replace"))[1]
+    with _stage(folder, ".mcu-deploy.") as stage:
+        new, old = stage / "new", stage / "old"
+        new.mkdir()
+        old.mkdir()
+        _write(new, document, files, {name: folder / name for name in map(str, files)})
+        tops = {top for name in [*old_digests, *map(str, files)] for top in PurePosixPath(name).parts[:1]}
+        names = [STATE_FILE, *sorted(tops - {STATE_FILE, "/", "..", "build", "run"})]
+        with _uninterrupted():
+            _exchange(folder, names, new, old)
+
+
+def _exchange(folder: Path, names: Sequence[str], new: Path, old: Path) -> None:
+    moved: list[tuple[Path, Path]] = []
+    try:
+        for source, target, order in ((folder, old, names), (new, folder, list(reversed(names)))):
+            for name in order:
+                if os.path.lexists(source / name):
+                    (source / name).rename(target / name)
+                    moved.append((source / name, target / name))
+    except OSError:
+        for before, after in reversed(moved):
+            after.rename(before)
+        raise
+
+
+def _write(
+    folder: Path, document: str, files: Mapping[PurePosixPath, bytes], old: Mapping[str, Path]
+) -> None:
+    """Writes all files; one that has the same content in ``old`` keeps its time, and is not built again."""
+    for path, data in files.items():
+        target = folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
+        before = old.get(str(path))
+        if before is not None and before.is_file() and before.read_bytes() == data:
+            shutil.copystat(before, target)
+    (folder / STATE_FILE).write_text(document, encoding="utf-8")
+
+
+@contextmanager
+def _stage(parent: Path, prefix: str) -> Iterator[Path]:
+    """A temporary folder in ``parent``, removed at the end."""
+    stage = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
+    try:
+        yield stage
     finally:
-        if new.exists():
-            shutil.rmtree(new, ignore_errors=True)
+        with _uninterrupted():
+            shutil.rmtree(stage, ignore_errors=True)
 
 
-def _keep_time(old: Path, new: Path, data: bytes) -> None:
-    """An unchanged file keeps its modification time, so that the build does not repeat it."""
-    if old.is_file() and old.read_bytes() == data:
-        shutil.copystat(old, new)
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Holds back Ctrl-C and termination for the moment in which a folder is neither old nor new."""
+    held = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, held)
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -163,7 +248,8 @@ def write_atomically(path: Path, data: bytes) -> None:
         temporary.write_bytes(data)
         temporary.replace(path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise McuDeployError(
             f"cannot write {path}: {error.strerror or error}", "free some space, or choose another folder"
         ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
