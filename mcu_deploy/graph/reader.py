@@ -46,6 +46,15 @@ def read_model(path: Path) -> Graph:
         InputError: the file cannot be read.
         ModelError: it is not a sound TFLite model with one subgraph; ``details`` lists what is wrong.
     """
+    return parse_model(read_model_bytes(path), path.stem)
+
+
+def read_model_bytes(path: Path) -> bytes:
+    """The bytes of the file at ``path``, for ``parse_model``; at most one more than that accepts.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     shown = printable(str(path), 200)
     hint = "name a .tflite file inside of it" if path.is_dir() else "check the path of the .tflite file"
     if not path.is_file():
@@ -53,10 +62,9 @@ def read_model(path: Path) -> Graph:
         raise InputError(f"the model {shown} {missing}", hint)
     try:
         with path.open("rb") as file:
-            data = file.read(MAX_FILE_BYTES + 1)
+            return file.read(MAX_FILE_BYTES + 1)
     except OSError as error:
         raise InputError(f"cannot read the model {shown}: {error.strerror}", hint) from None
-    return parse_model(data, path.stem)
 
 
 def parse_model(data: bytes, name: str) -> Graph:

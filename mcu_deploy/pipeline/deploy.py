@@ -7,7 +7,8 @@ from typing import Any
 
 from mcu_deploy.build import Firmware
 from mcu_deploy.build import build as build_firmware
-from mcu_deploy.pipeline.generate import generate
+from mcu_deploy.pipeline.folder import exclusive
+from mcu_deploy.pipeline.generate import prepare, write
 from mcu_deploy.pipeline.options import DeployOptions, RunOptions
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.pipeline.project import Project, load_project
@@ -32,18 +33,21 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
         "npu": options.generate.npu,
         "runtime": options.generate.runtime,
     }
-    project = generate(options.generate, progress)
+    prepared = prepare(options.generate, progress)
+    project = prepared.project
     _describe(project, document)
+    simulator = runner.find_simulator(project.board, options.run.simulator)
+    document["simulator"] = simulator.name
+    runner.require(simulator, project.board)
     with progress.step("read the inputs"):
         inputs = collect_inputs(project, options.run)
-        simulator = runner.find_simulator(project.board, options.run.simulator)
-        document["simulator"] = simulator.name
-        runner.require(simulator, project.board)
-    firmware = build_project(project, options.run.simulator, progress)
-    document["memory"] = entries.memory_entry(project.plan, firmware.memory, None)
-    document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
-    with progress.step(f"run on {simulator.name}"):
-        batch = run_batch(project, firmware, inputs, options.run)
+    write(prepared, progress)
+    with exclusive(project.folder):
+        firmware = build_project(project, options.run.simulator, progress)
+        document["memory"] = entries.memory_entry(project.plan, firmware.memory, None)
+        document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
+        with progress.step(f"run on {simulator.name}"):
+            batch = run_batch(project, firmware, inputs, options.run)
     _judge(project, firmware, batch, options.run.timeout, progress, document)
 
 
@@ -60,7 +64,9 @@ def build_project(project: Project, simulator: str | None, progress: Progress) -
 
 def build(folder: Path, simulator: str | None, progress: Progress) -> Path:
     """The step ``build`` alone; returns the executable."""
-    return build_project(load_project(folder), simulator, progress).executable
+    project = load_project(folder)
+    with exclusive(folder):
+        return build_project(project, simulator, progress).executable
 
 
 def run(folder: Path, options: RunOptions, progress: Progress) -> int:
@@ -70,13 +76,14 @@ def run(folder: Path, options: RunOptions, progress: Progress) -> int:
         How many inputs were run.
     """
     project = load_project(folder)
+    simulator = runner.find_simulator(project.board, options.simulator)
+    runner.require(simulator, project.board)
     with progress.step("read the inputs"):
         inputs = collect_inputs(project, options)
-        simulator = runner.find_simulator(project.board, options.simulator)
-        runner.require(simulator, project.board)
-    firmware = build_project(project, options.simulator, progress)
-    with progress.step(f"run on {simulator.name}"):
-        run_batch(project, firmware, inputs, options)
+    with exclusive(folder):
+        firmware = build_project(project, options.simulator, progress)
+        with progress.step(f"run on {simulator.name}"):
+            run_batch(project, firmware, inputs, options)
     return len(inputs)
 
 
@@ -84,9 +91,10 @@ def verify(folder: Path, timeout: float, progress: Progress, document: dict[str,
     """The step ``verify`` alone, of the project's last run."""
     project = load_project(folder)
     _describe(project, document)
-    batch = load_batch(project)
-    document["simulator"] = batch.simulator
-    firmware = build_project(project, batch.simulator, progress)
+    with exclusive(folder):
+        batch = load_batch(project)
+        document["simulator"] = batch.simulator
+        firmware = build_project(project, batch.simulator, progress)
     document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
     _judge(project, firmware, batch, timeout, progress, document)
 
@@ -113,7 +121,7 @@ def _judge(
     """Compares with the reference and completes the document."""
     with progress.step("compare with the Python reference"):
         verdicts = verify_runs(
-            project.model_bytes,
+            project.model,
             project.graph,
             project.plan,
             project.frontend,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -25,7 +25,7 @@ from mcu_deploy.frontend.codegen import frontend_sources
 from mcu_deploy.frontend.spec import FrontendSpec, load_spec, stages
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
-from mcu_deploy.graph.reader import read_model
+from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.graph.text import printable
 from mcu_deploy.pipeline.folder import write_project
 from mcu_deploy.pipeline.options import GenerateOptions
@@ -38,18 +38,47 @@ from mcu_deploy.registry.cards import ModelCard, card_by_hash
 OUTPUT_ROOT = Path("mcu-deploy-out")
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """A project that is decided on and not yet written.
+
+    Attributes:
+        project: what will be in the folder.
+        board_table: the board as its file has it.
+        layout: where in the board's memories everything will lie.
+        force: replace another or an edited project.
+    """
+
+    project: Project
+    board_table: Mapping[str, Any]
+    layout: Layout
+    force: bool
+
+
 def generate(options: GenerateOptions, progress: Progress) -> Project:
     """Reads, checks, plans and writes the project; leaves an identical one alone.
 
     Raises:
         McuDeployError: the model is rejected, something does not fit, or the folder cannot be used.
     """
+    prepared = prepare(options, progress)
+    write(prepared, progress)
+    return prepared.project
+
+
+def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
+    """Everything about the project that can be refused, without writing anything.
+
+    Raises:
+        McuDeployError: the model is rejected, or something does not fit.
+    """
     _refuse_what_is_to_come(options)
     table = board_table(options.board)
     board = parse_board(table, options.board)
     with progress.step("read and check the model"):
         path = Path(options.model)
-        graph = read_model(path)
+        data = read_model_bytes(path)
+        graph = parse_model(data, path.stem)
         check(graph)
         card = card_by_hash(graph.sha256)
         frontend = choose_frontend(options.frontend, card, graph)
@@ -57,23 +86,34 @@ def generate(options: GenerateOptions, progress: Progress) -> Project:
         plan = make_plan(graph)
         layout = place(board, _constant_bytes(plan), plan.arena_bytes)
     name = card.name if card else _slug(graph.name)
-    folder = options.output_dir or OUTPUT_ROOT / f"{name}-{board.name}"
+    project = Project(
+        folder=options.output_dir or OUTPUT_ROOT / f"{name}-{board.name}",
+        name=name,
+        model=data,
+        graph=graph,
+        plan=plan,
+        board=board,
+        npu=options.npu,
+        runtime=options.runtime,
+        frontend=frontend,
+        labels=card.labels if card else (),
+    )
+    return Prepared(project, table, layout, options.force)
+
+
+def write(prepared: Prepared, progress: Progress) -> None:
+    """Writes the project's folder; leaves an identical one alone.
+
+    Raises:
+        McuDeployError: the folder cannot be used or written, or CMSIS-DSP's sources could not be had.
+    """
+    project = prepared.project
     with progress.step("generate"):
-        source_sets = _source_sets(graph, plan, board, frontend, progress)
-        files = _files(name, source_sets, board, layout)
-        files[PurePosixPath(MODEL_FILE)] = path.read_bytes()
-        identity = {
-            "model_sha256": graph.sha256,
-            "board": table,
-            "npu": options.npu,
-            "runtime": options.runtime,
-            "frontend": {"name": frontend.name, "table": _table(frontend)} if frontend else None,
-        }
-        labels = card.labels if card else ()
-        state = _state(identity, name, labels, graph, plan, layout, frontend)
-        written = write_project(folder, state, files, options.force)
-    progress.note(f"{'wrote' if written else 'unchanged:'} {folder}")
-    return Project(folder, name, graph, plan, board, options.npu, options.runtime, frontend, labels)
+        source_sets = _source_sets(project, progress)
+        files = _files(project.name, source_sets, project.board, prepared.layout)
+        files[PurePosixPath(MODEL_FILE)] = project.model
+        written = write_project(project.folder, _state(prepared), files, prepared.force)
+    progress.note(f"{'wrote' if written else 'unchanged:'} {project.folder}")
 
 
 def _refuse_what_is_to_come(options: GenerateOptions) -> None:
@@ -118,10 +158,13 @@ def _slug(name: str) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "_", name)[:64].strip("._-") or "model"
 
 
-def _source_sets(
-    graph: Graph, plan: Plan, board: Board, frontend: FrontendSpec | None, progress: Progress
-) -> list[SourceSet]:
-    source_sets = [*model_sources(graph, plan), *platform_sources(board), app_sources(frontend is not None)]
+def _source_sets(project: Project, progress: Progress) -> list[SourceSet]:
+    graph, frontend = project.graph, project.frontend
+    source_sets = [
+        *model_sources(graph, project.plan),
+        *platform_sources(project.board),
+        app_sources(frontend is not None),
+    ]
     if frontend is not None:
         quantization = graph.tensors[graph.inputs[0]].quantization
         if quantization is None:
@@ -149,21 +192,26 @@ def _table(frontend: FrontendSpec) -> dict[str, Any]:
     return table
 
 
-def _state(
-    identity: Mapping[str, Any],
-    name: str,
-    labels: tuple[str, ...],
-    graph: Graph,
-    plan: Plan,
-    layout: Layout,
-    frontend: FrontendSpec | None,
-) -> dict[str, Any]:
+def _state(prepared: Prepared) -> dict[str, Any]:
     """``deployment.json``: what was deployed, and what was decided and why."""
+    project = prepared.project
+    graph, plan, frontend = project.graph, project.plan, project.frontend
     return {
         "schema": PROJECT_SCHEMA,
         "mcu_deploy": __version__,
-        "identity": identity,
-        "model": {"name": name, "file": MODEL_FILE, "macs": plan.macs, "labels": list(labels)},
+        "identity": {
+            "model_sha256": graph.sha256,
+            "board": prepared.board_table,
+            "npu": project.npu,
+            "runtime": project.runtime,
+            "frontend": {"name": frontend.name, "table": _table(frontend)} if frontend else None,
+        },
+        "model": {
+            "name": project.name,
+            "file": MODEL_FILE,
+            "macs": plan.macs,
+            "labels": list(project.labels),
+        },
         "inputs": [_tensor(graph, index) for index in graph.inputs],
         "outputs": [_tensor(graph, index) for index in graph.outputs],
         "frontend": {"stages": [asdict(stage) for stage in stages(frontend)]} if frontend else None,
@@ -186,7 +234,7 @@ def _state(
         "memory": {
             "arena_bytes": plan.arena_bytes,
             "allocations": [asdict(allocation) for allocation in plan.allocations],
-            "regions": {part: asdict(memory) for part, memory in layout.regions.items()},
+            "regions": {part: asdict(memory) for part, memory in prepared.layout.regions.items()},
         },
     }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from mcu_deploy.build import Firmware
 from mcu_deploy.errors import InputError
 from mcu_deploy.inputs import InputVector, read_inputs
-from mcu_deploy.pipeline.folder import write_atomically
+from mcu_deploy.pipeline.folder import STATE_FILE, write_atomically
 from mcu_deploy.pipeline.options import RunOptions
 from mcu_deploy.pipeline.project import Project
 from mcu_deploy.simulate import runner
@@ -84,7 +85,7 @@ def run_batch(
         ),
     )
     batch = Batch(simulator.name, options.layers, tuple(inputs), record)
-    write_atomically(folder / _MANIFEST, _manifest(batch).encode())
+    write_atomically(folder / _MANIFEST, _manifest(project, batch).encode())
     return batch
 
 
@@ -98,18 +99,20 @@ def load_batch(project: Project) -> Batch:
     folder = project.folder / RUN_FOLDER
     path = folder / _MANIFEST
     if not path.is_file():
-        raise InputError(f"{project.folder} has no finished run", f"mcu-deploy run {project.folder}")
+        raise InputError(f"{project.folder} has no finished run", _again(project))
     try:
         manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        sources = [(str(entry["source"]), entry["start_seconds"]) for entry in manifest["inputs"]]
+        sources = [(str(entry["source"]), _start(entry["start_seconds"])) for entry in manifest["inputs"]]
         simulator, layers = str(manifest["simulator"]), bool(manifest["layers"])
+        if manifest["project"] != _fingerprint(project):
+            raise InputError(f"{project.folder} was generated again after its last run", _again(project))
         entries = read_inputs_file(folder / INPUTS_FILE)
         inputs = tuple(
             _vector(project, source, start, entry)
             for (source, start), entry in zip(sources, entries, strict=True)
         )
-    except (ValueError, KeyError, TypeError, OSError):
-        raise InputError(f"the run in {folder} is damaged", f"mcu-deploy run {project.folder}") from None
+    except (ValueError, KeyError, TypeError, OSError, RecursionError):
+        raise InputError(f"the run in {folder} is damaged", _again(project)) from None
     return Batch(simulator, layers, inputs, read_records(folder / RECORDS_FILE, len(inputs)))
 
 
@@ -120,7 +123,11 @@ def _entry(vector: InputVector) -> PcmInput | TensorInput:
 
 
 def _vector(project: Project, source: str, start: float | None, entry: PcmInput | TensorInput) -> InputVector:
+    """Raises ValueError for an entry that the project cannot have been given."""
     if isinstance(entry, PcmInput):
+        frontend = project.frontend
+        if frontend is None or entry.samples.size != frontend.clip_samples * frontend.channels:
+            raise ValueError("audio of another length than the front end's")
         return InputVector(source, start, entry.samples, ())
     tensors = [project.graph.tensors[index] for index in project.graph.inputs]
     values = np.frombuffer(entry.data, dtype=np.int8)
@@ -133,13 +140,28 @@ def _vector(project: Project, source: str, start: float | None, entry: PcmInput 
     )
 
 
-def _manifest(batch: Batch) -> str:
-    inputs = [{"source": vector.source, "start_seconds": vector.start_seconds} for vector in batch.inputs]
-    return (
-        json.dumps({"simulator": batch.simulator, "layers": batch.layers, "inputs": inputs}, indent=1) + "\n"
-    )
+def _manifest(project: Project, batch: Batch) -> str:
+    manifest = {
+        "project": _fingerprint(project),
+        "simulator": batch.simulator,
+        "layers": batch.layers,
+        "inputs": [
+            {"source": vector.source, "start_seconds": vector.start_seconds} for vector in batch.inputs
+        ],
+    }
+    return json.dumps(manifest, indent=1) + "\n"
 
 
-def last_executable(project: Project, preset: str) -> Path:
-    """Where the build with ``preset`` puts the firmware."""
-    return project.folder / "build" / preset / ("firmware.elf" if preset == "target" else "firmware")
+def _fingerprint(project: Project) -> str:
+    """Of what was generated: a run of another project in the same folder must not be compared with this."""
+    return hashlib.sha256((project.folder / STATE_FILE).read_bytes()).hexdigest()
+
+
+def _start(value: object) -> float | None:
+    if value is None or (isinstance(value, int | float) and not isinstance(value, bool)):
+        return value
+    raise ValueError("a start that is no number")
+
+
+def _again(project: Project) -> str:
+    return f"mcu-deploy run {shlex.quote(str(project.folder))}"
