@@ -35,6 +35,12 @@ class InputError(McuDeployError):
     code = "rejected_input"
 
 
+class UsageError(InputError):
+    """The command line itself is wrong: an unknown option, a value out of range."""
+
+    code = "usage"
+
+
 class ModelError(InputError):
     """The model file is damaged, or holds what cannot be deployed (``details`` lists all of it)."""
 
@@ -70,3 +76,10 @@ class ReferenceRunError(McuDeployError):
     """The Python reference could not be computed."""
 
     code = "reference_failed"
+
+
+class InterruptedRunError(McuDeployError):
+    """The user, or the system, asked us to stop; not a failure of the deployment."""
+
+    exit_code = 130
+    code = "interrupted"

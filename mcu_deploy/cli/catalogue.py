@@ -16,7 +16,7 @@ from mcu_deploy.registry.cards import card_by_name, locate, model_cards
 _JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def boards() -> None:
     """The boards that firmware can be generated for."""
 
@@ -63,7 +63,7 @@ def _simulators(board: Board) -> str:
     return ", ".join(simulator.name for simulator in board.simulators)
 
 
-@click.group()
+@click.group(no_args_is_help=False)
 def models() -> None:
     """The published models that are known by their hash, with front end and labels."""
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -10,8 +12,9 @@ from typing import Any, TypeVar
 
 import click
 
+from mcu_deploy.cli.failure import as_error
 from mcu_deploy.cli.report import report
-from mcu_deploy.errors import McuDeployError
+from mcu_deploy.errors import UsageError
 from mcu_deploy.pipeline import deploy as pipeline
 from mcu_deploy.pipeline.generate import generate as generate_project
 from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
@@ -34,6 +37,21 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
         return command
 
     return decorate
+
+
+class _Seconds(click.FloatRange):
+    """A positive, finite time of at most a day."""
+
+    name = "seconds"
+
+    def __init__(self) -> None:
+        super().__init__(0, 86_400, min_open=True)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):  # no comparison refuses it
+            self.fail(f"{value!r} is not a number", param, ctx)
+        return seconds
 
 
 _GENERATE_OPTIONS = _options(
@@ -66,7 +84,7 @@ _SIMULATOR_OPTION = click.option(
 
 _TIMEOUT_OPTION = click.option(
     "--timeout",
-    type=click.FloatRange(0, min_open=True),
+    type=_Seconds(),
     default=300.0,
     show_default=True,
     metavar="SECONDS",
@@ -90,7 +108,7 @@ _RUN_OPTIONS = _options(
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of --random."),
     click.option(
-        "--hop", type=float, metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
+        "--hop", type=_Seconds(), metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
     ),
     click.option(
         "--pad", is_flag=True, help="Fill a WAV's last, shorter window with zeros instead of dropping it."
@@ -145,7 +163,8 @@ def build(project: Path, simulator: str | None) -> None:
 def run(project: Path, simulator: str | None, **options: Any) -> None:
     """Run the firmware of PROJECT on inputs; what it computed is kept for ``verify``."""
     count = pipeline.run(project, RunOptions(simulator=simulator, **options), Progress(sys.stderr))
-    click.echo(f"{count} input{'s' if count != 1 else ''} run; compare: mcu-deploy verify {project}")
+    again = f"mcu-deploy verify {shlex.quote(str(project))}"
+    click.echo(f"{count} input{'s' if count != 1 else ''} run; compare: {again}")
 
 
 @click.command()
@@ -165,13 +184,12 @@ def _documented(as_json: bool, steps: Callable[[Progress, dict[str, Any]], None]
     document = empty_document()
     try:
         steps(progress, document)
-    except (McuDeployError, KeyboardInterrupt) as error:
-        interrupted = McuDeployError("interrupted")
-        interrupted.code = "interrupted"
-        document["error"] = error_entry(error if isinstance(error, McuDeployError) else interrupted)
+    except (Exception, KeyboardInterrupt) as raised:
+        error = as_error(raised)
         if as_json:
+            document["error"] = error_entry(error)
             _print_json(document, progress)
-        raise
+        raise error from raised
     if as_json:
         _print_json(document, progress)
     else:
@@ -182,3 +200,8 @@ def _documented(as_json: bool, steps: Callable[[Progress, dict[str, Any]], None]
 def _print_json(document: dict[str, Any], progress: Progress) -> None:
     document["steps"] = [{"name": name, "seconds": seconds} for name, seconds in progress.steps]
     click.echo(json.dumps(document, indent=2))
+
+
+def print_usage_failure(error: UsageError) -> None:
+    """The document of a command line that was wrong before any step began."""
+    _print_json(empty_document() | {"error": error_entry(error)}, Progress(None))

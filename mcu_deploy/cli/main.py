@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -12,15 +13,18 @@ import click
 
 from mcu_deploy import __version__
 from mcu_deploy.cli.catalogue import boards, models
-from mcu_deploy.cli.deploy import build, deploy, generate, run, verify
+from mcu_deploy.cli.deploy import build, deploy, generate, print_usage_failure, run, verify
 from mcu_deploy.cli.doctor import doctor, setup
+from mcu_deploy.cli.failure import as_error
 from mcu_deploy.cli.inspect import inspect
-from mcu_deploy.errors import McuDeployError
+from mcu_deploy.errors import McuDeployError, UsageError
+from mcu_deploy.graph.text import one_line
 
-INTERRUPTED = 130
+# The commands that print a document with --json, also when they fail.
+_DOCUMENTED = ("mcu-deploy deploy", "mcu-deploy verify")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(no_args_is_help=False, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mcu-deploy")
 def cli() -> None:
     """Deploy int8 TFLite audio models to Cortex-M, and see MCU and Python agree bit for bit.
@@ -41,50 +45,45 @@ def _terminate(number: int, frame: types.FrameType | None) -> NoReturn:
 
 def main() -> NoReturn:
     """The console script: runs a command and exits with its code."""
-    signal.signal(signal.SIGTERM, _terminate)
-    sys.exit(_run())
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup ignores one
+            signal.signal(number, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may not be text
+        sys.stdout.reconfigure(errors="backslashreplace")
+    code = _run()
+    try:
+        sys.stdout.flush()
+    except OSError:  # nobody reads it, or the disk is full, which was said: Python shall not try again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = code or 1
+    sys.exit(code)
 
 
 def _run() -> int:
     try:
-        result = cli.main(standalone_mode=False)
-    except McuDeployError as error:
-        show_error(error)
-        return error.exit_code
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
-    except BrokenPipeError:  # the reader of our output went away: `mcu-deploy ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
-    except OSError as error:
-        where = f" {error.filename}" if error.filename else ""
-        show_error(McuDeployError(f"{error.strerror or error}{where}", "check space and permissions"))
-        return 1
-    except Exception as error:
-        if os.environ.get("MCU_DEPLOY_DEBUG"):
-            raise
-        text = " ".join(str(error).split())[:300]
-        show_error(
-            McuDeployError(
-                f"internal error: {type(error).__name__}: {text}",
-                "this is a bug of mcu-deploy; MCU_DEPLOY_DEBUG=1 shows the traceback to report",
-            )
-        )
-        return 1
+        result = cli.main(prog_name="mcu-deploy", standalone_mode=False)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "mcu-deploy"
+        usage = UsageError(error.format_message(), f"see {command} --help")
+        if command in _DOCUMENTED and "--json" in sys.argv:
+            print_usage_failure(usage)
+        return _fail(usage)
+    except (Exception, KeyboardInterrupt) as error:
+        try:
+            return _fail(as_error(error))
+        except BrokenPipeError:
+            return 1
     return result if isinstance(result, int) else 0
 
 
-def show_error(error: McuDeployError) -> None:
+def _fail(error: McuDeployError) -> int:
     """One line for the error, one for each detail, one for the way out; to stderr."""
-    click.echo(f"error: {error.message}", err=True)
+    click.echo(f"error: {one_line(error.message)}", err=True)
     for detail in error.details:
-        click.echo(f"  - {detail}", err=True)
+        click.echo(f"  - {one_line(detail)}", err=True)
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        click.echo(f"  hint: {one_line(error.hint)}", err=True)
+    return error.exit_code
 
 
 if __name__ == "__main__":

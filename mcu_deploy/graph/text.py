@@ -1,4 +1,4 @@
-"""Showing text from a model file: it is untrusted, may be of any length, and may hold any character."""
+"""Showing untrusted text, from a model file or the name of one: of any length, with any character."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def printable(text: str, limit: int = 60) -> str:
     if len(escaped) > limit:
         escaped = escaped[: limit - 3].rstrip("\\") + "..."
     return f'"{escaped}"'
+
+
+def one_line(text: str) -> str:
+    """The text with every character that is not printable, such as a line break, as a Python escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
