@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import tokenize
+import warnings
 import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +17,23 @@ from mcu_deploy.errors import InputError
 from mcu_deploy.frontend.reference import quantise
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.graph.ir import Tensor
-from mcu_deploy.graph.text import printable
+from mcu_deploy.graph.text import one_line, printable
+
+MAX_BATCH_BYTES = 256 << 20
+
+# What NumPy's reader of .npy headers was seen to raise for damaged ones.
+_NPY_ERRORS = (
+    ValueError,
+    OSError,
+    EOFError,
+    SyntaxError,
+    TypeError,
+    ArithmeticError,
+    LookupError,
+    MemoryError,
+    RecursionError,
+    tokenize.TokenError,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +41,7 @@ class InputVector:
     """One input vector of a batch.
 
     Attributes:
-        source: where it came from: the file as the user named it, or ``random[i]``.
+        source: where it came from: the file as the user named it, on one line, or ``random[i]``.
         start_seconds: where its window starts in a WAV; None for a tensor.
         pcm: int16 samples of one window, shape (clip_samples * channels,), or None.
         tensors: int8 model inputs in the model's input order, or () where ``pcm`` is given.
@@ -75,7 +94,18 @@ def read_inputs(
     return inputs + _random_tensors(random, seed, model_inputs)
 
 
+def _check_batch(name: str, entries: int, entry_bytes: int, remedy: str) -> None:
+    """Refuses early what would fill memory and disk."""
+    if entries * entry_bytes > MAX_BATCH_BYTES:
+        raise InputError(
+            f"{name} makes {entries:,} inputs of {entry_bytes:,} bytes, "
+            f"more than {MAX_BATCH_BYTES >> 20} MiB",
+            remedy,
+        )
+
+
 def _random_tensors(count: int, seed: int, model_inputs: Sequence[Tensor]) -> list[InputVector]:
+    _check_batch("--random", count, sum(tensor.elements for tensor in model_inputs), "give a smaller N")
     rng = np.random.default_rng(seed)
     return [
         InputVector(
@@ -95,13 +125,7 @@ def _npy_tensor(name: str, model_inputs: Sequence[Tensor]) -> InputVector:
             "use --random for models with several inputs",
         )
     tensor = model_inputs[0]
-    try:  # mapped, so that a header that promises more than the file holds cannot allocate it
-        values = np.load(name, mmap_mode="r", allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, OverflowError) as error:
-        raise InputError(
-            f"input {name!r} is not a .npy array: {printable(str(error))}",
-            "write it with numpy.save",
-        ) from None
+    values = _load_npy(name)
     if not isinstance(values, np.ndarray) or _trimmed(values.shape) != _trimmed(tensor.shape):
         raise InputError(
             f"input {name!r} has shape {getattr(values, 'shape', '?')}, the model takes {tensor.shape}",
@@ -124,7 +148,20 @@ def _npy_tensor(name: str, model_inputs: Sequence[Tensor]) -> InputVector:
             f"input {name!r} holds {values.dtype}, expected int8 or float32",
             "convert it with .astype(numpy.float32), or to int8 if it is quantised already",
         )
-    return InputVector(name, None, None, (quantised.reshape(tensor.shape),))
+    return InputVector(one_line(name), None, None, (quantised.reshape(tensor.shape),))
+
+
+def _load_npy(name: str) -> object:
+    """The array; mapped, so that a header that promises more than the file holds cannot allocate it."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old headers
+            return np.load(name, mmap_mode="r", allow_pickle=False)
+    except _NPY_ERRORS as error:
+        raise InputError(
+            f"input {name!r} is not a .npy array: {printable(str(error))}",
+            "write it with numpy.save",
+        ) from None
 
 
 def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
@@ -154,24 +191,28 @@ def _wav_windows(
             "give a longer recording, or fill it with silence by --pad",
         )
     last = max(len(pcm) - 1, 0) if pad else len(pcm) - window
+    starts = range(0, last + 1, hop)
+    _check_batch(f"input {name!r}", len(starts), 2 * window * frontend.channels, "give a longer --hop")
     windows = []
-    for start in range(0, last + 1, hop):
+    for start in starts:
         clip = np.zeros((window, frontend.channels), dtype=np.int16)
         part = pcm[start : start + window]
         clip[: len(part)] = part
-        windows.append(InputVector(name, start / rate, clip.reshape(-1), ()))
+        windows.append(InputVector(one_line(name), start / rate, clip.reshape(-1), ()))
     return windows
 
 
 def _read_wav(name: str, frontend: FrontendSpec) -> npt.NDArray[np.int16]:
     """The samples of a 16-bit PCM WAV file, shape (samples, channels)."""
-    convert = f"convert it: sox {name} -r {frontend.sample_rate_hz} -c {frontend.channels} -b 16 out.wav"
+    shown = shlex.quote(name) if name.isprintable() else "IN.wav"
+    convert = f"convert it: sox {shown} -r {frontend.sample_rate_hz} -c {frontend.channels} -b 16 out.wav"
     try:
         with wave.open(name, "rb") as file:
             rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
             stated = file.getnframes()
             _check_wav(name, rate, channels, width, frontend, convert)
-            data = file.readframes(stated)
+            # No more than the file can hold: a reader allocates first what a header promises.
+            data = file.readframes(min(stated, Path(name).stat().st_size))
     except (wave.Error, EOFError, OSError, ValueError, OverflowError) as error:
         reason = printable(str(error)) or "the file ends too early"
         raise InputError(f"input {name!r} is not a PCM WAV file: {reason}", convert) from None
