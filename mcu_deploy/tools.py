@@ -8,8 +8,10 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
+from mcu_deploy.errors import InputError
 from mcu_deploy.frontend.cmsis import VERSION as CMSIS_DSP_VERSION
 from mcu_deploy.frontend.cmsis import cmsis_dsp_available
+from mcu_deploy.graph.text import one_line
 
 
 @dataclass(frozen=True)
@@ -59,11 +61,11 @@ def command_version(name: str) -> str | None:
     if path is None:
         return None
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=False)
+        done = subprocess.run([path, "--version"], capture_output=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    lines = (done.stdout or done.stderr).strip().splitlines()
-    return lines[0].strip() if lines else ""
+    lines = (done.stdout or done.stderr).decode("utf-8", errors="replace").strip().splitlines()
+    return one_line(lines[0].strip()) if lines else ""
 
 
 def package_version(name: str) -> str | None:
@@ -83,18 +85,17 @@ def examine() -> list[Tool]:
     for name, purpose, required in _PACKAGES:
         version = package_version(name)
         tools.append(Tool(name, purpose, required, version is not None, version or "", f"pip install {name}"))
-    cmsis = cmsis_dsp_available()
-    tools.append(
-        Tool(
-            "CMSIS-DSP sources",
-            "the front end is built on them",
-            True,
-            cmsis is not None,
-            CMSIS_DSP_VERSION if cmsis else "",
-            "mcu-deploy setup",
-        )
-    )
-    return tools
+    return [*tools, _cmsis_dsp()]
+
+
+def _cmsis_dsp() -> Tool:
+    remedy = "mcu-deploy setup"
+    try:
+        found = cmsis_dsp_available() is not None
+    except InputError as error:
+        found, remedy = False, f"{error.message}: {error.hint}"
+    version = CMSIS_DSP_VERSION if found else ""
+    return Tool("CMSIS-DSP sources", "the front end is built on them", True, found, version, remedy)
 
 
 def versions(simulator: str) -> dict[str, str | None]:
