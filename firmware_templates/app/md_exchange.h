@@ -4,10 +4,10 @@
  *
  * inputs.bin, host to firmware: what to run.
  *
- *     md_inputs_header_t, then `count` entries: md_entry_header_t, payload, zeros up to a multiple
- * of 4. The file ends with the last entry. Payloads: MD_ENTRY_TENSORS  the bytes of all model
- * inputs, one after another MD_ENTRY_PCM      one clip: MD_FRONTEND_CLIP_SAMPLES *
- * MD_FRONTEND_CHANNELS int16 samples
+ *     md_inputs_header_t, then `count` entries: md_entry_header_t, payload, zeros up to a multiple of
+ *     4. The file ends with the last entry. Payloads:
+ *         MD_ENTRY_TENSORS  the bytes of all model inputs, one after another
+ *         MD_ENTRY_PCM      one clip: MD_FRONTEND_CLIP_SAMPLES * MD_FRONTEND_CHANNELS int16 samples
  *
  * records.bin, firmware to host: what came of it.
  *
