@@ -3,8 +3,8 @@
     python benchmarks/deployments.py [--layers] [--json FILE] [MODEL...]
 
 Each model is deployed for the Corstone-300 and run on QEMU under -icount, where counts are exact and
-repeatable. MODEL is a name of `mcu-deploy models list`; by default all whose file is found on
-MCU_DEPLOY_MODEL_PATH. Every run is verified against the Python reference; one that differs is an error.
+repeatable. MODEL is a name of `mcu-deploy models list`; by default those below whose
+file is on this computer. Every run is verified against the Python reference; one that differs is an error.
 """
 
 from __future__ import annotations
@@ -25,9 +25,11 @@ from mcu_deploy.errors import McuDeployError
 from mcu_deploy.pipeline.deploy import deploy
 from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
 from mcu_deploy.pipeline.progress import Progress
-from mcu_deploy.registry.cards import ModelCard, card_by_name, locate, model_cards
+from mcu_deploy.registry.cards import ModelCard, card_by_name
+from mcu_deploy.registry.locate import locate
 from mcu_deploy.verify.document import empty_document
 
+DEFAULT_MODELS = ("kws-micronet-l", "kws-micronet-m", "ad-micronet-s")
 BASELINE = Path(__file__).with_name("baseline_tflm.toml")
 
 
@@ -114,7 +116,7 @@ def main() -> None:
     parser.add_argument("--layers", action="store_true", help="a table of the layers of each model too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all documents to FILE")
     options = parser.parse_args()
-    cards = [card_by_name(name) for name in options.models] or list(model_cards())
+    cards = [card_by_name(name) for name in options.models or DEFAULT_MODELS]
     documents = []
     with tempfile.TemporaryDirectory() as folder:
         for card in cards:
@@ -122,9 +124,9 @@ def main() -> None:
             if path is not None:
                 documents.append(measure(card, path, Path(folder)))
             elif options.models:
-                sys.exit(f"{card.file} is not on MCU_DEPLOY_MODEL_PATH")
+                sys.exit(f"{card.file} is not on this computer: mcu-deploy models fetch {card.name}")
     if not documents:
-        sys.exit("no model found: set MCU_DEPLOY_MODEL_PATH")
+        sys.exit("no model found: set MCU_DEPLOY_MODEL_PATH, or fetch one by mcu-deploy models fetch")
     if options.json:
         options.json.write_text(json.dumps(documents, indent=1) + "\n", encoding="utf-8")
     if options.layers:

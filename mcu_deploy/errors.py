@@ -83,3 +83,9 @@ class InterruptedRunError(McuDeployError):
 
     exit_code = 130
     code = "interrupted"
+
+
+class DownloadError(McuDeployError):
+    """A file could not be downloaded; trying again, or getting it by another way, may help."""
+
+    code = "download_failed"

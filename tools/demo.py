@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from mcu_deploy.cli.main import main
-from mcu_deploy.registry.cards import card_by_name, locate
+from mcu_deploy.registry.cards import card_by_name
+from mcu_deploy.registry.locate import locate
 
 DEFAULT_MODEL = "kws-micronet-m"
 DEFAULT_INPUTS = ("speech_commands_down.wav", "speech_commands_right_left_up.wav")

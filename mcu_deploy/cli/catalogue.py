@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -10,8 +12,11 @@ import click
 
 from mcu_deploy.boards.reader import board_names, load_board
 from mcu_deploy.boards.types import Board
+from mcu_deploy.cli.seconds import Seconds
 from mcu_deploy.cli.table import table
-from mcu_deploy.registry.cards import card_by_name, locate, model_cards
+from mcu_deploy.registry.cards import ModelCard, card_by_name, model_cards
+from mcu_deploy.registry.fetch import STALL_SECONDS, Report, fetch
+from mcu_deploy.registry.locate import find
 
 _JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
@@ -65,41 +70,91 @@ def _simulators(board: Board) -> str:
 
 @click.group(no_args_is_help=False)
 def models() -> None:
-    """The published models that are known by their hash, with front end and labels."""
+    """The models that are known by their hash: bundled, or published by others and fetched."""
 
 
 @models.command("list")
 @_JSON_OPTION
 def list_models(as_json: bool) -> None:
-    """All known models, a line each."""
-    found = [(card, locate(card)) for card in model_cards()]
+    """All known models, a line each, and where the file is."""
+    documents = [_model(card) for card in model_cards()]
     if as_json:
-        documents = [{**asdict(card), "path": str(path) if path else None} for card, path in found]
         click.echo(json.dumps(documents, indent=2))
         return
     rows = [
-        [
-            card.name,
-            card.title,
-            card.task,
-            f"{card.size:,}",
-            str(path) if path else "not on MCU_DEPLOY_MODEL_PATH",
-        ]
-        for card, path in found
+        [one["name"], one["title"], one["task"], one["quantisation"], f"{one['size']:,}", one["state"]]
+        for one in documents
     ]
-    click.echo(table(["model", "", "task", "bytes", "file"], rows, right=(3,)))
+    click.echo(table(["model", "", "task", "quantised", "bytes", "file"], rows, right=(4,)))
 
 
 @models.command("show")
 @click.argument("name")
 @_JSON_OPTION
 def show_model(name: str, as_json: bool) -> None:
-    """One model's card."""
-    card = card_by_name(name)
-    document: dict[str, Any] = {**asdict(card), "path": str(locate(card) or "") or None}
+    """One model's card, and where the file is."""
+    document = _model(card_by_name(name))
     if as_json:
         click.echo(json.dumps(document, indent=2))
         return
     for key, value in document.items():
         text = ", ".join(value) if isinstance(value, list | tuple) else value
-        click.echo(f"{key + ':':<13} {'-' if text in (None, '') else text}")
+        click.echo(f"{key + ':':<14} {'-' if text in (None, '') else text}")
+
+
+@models.command("fetch")
+@click.argument("name")
+@click.option(
+    "--from",
+    "source",
+    metavar="FOLDER|FILE|URL",
+    help="Take the file from there in place of its publisher. To a URL ending with / the file name is added.",
+)
+@click.option(
+    "--timeout",
+    type=Seconds(),
+    default=STALL_SECONDS,
+    show_default=True,
+    metavar="SECONDS",
+    help="Give up after so long without progress.",
+)
+def fetch_model(name: str, source: str | None, timeout: float) -> None:
+    """Bring a known model's file into the cache, verified by size and SHA-256, and print its path.
+
+    A download that broke off is gone on with. Proxies: http_proxy, https_proxy, no_proxy.
+    """
+    shown = _Shown()
+    try:
+        path = fetch(card_by_name(name), source, Report(shown.note, shown.progress), timeout)
+    finally:
+        shown.clear()
+    click.echo(path)
+
+
+def _model(card: ModelCard) -> dict[str, Any]:
+    found = find(card)
+    return {**asdict(card), "state": found.state, "path": str(found.path) if found.path else None}
+
+
+class _Shown:
+    """Notes on stderr, and on a terminal a line that counts up."""
+
+    def __init__(self) -> None:
+        self._next = 0.0
+        self._width = 0
+
+    def note(self, text: str) -> None:
+        self.clear()
+        click.echo(text, err=True)
+
+    def progress(self, present: int, size: int) -> None:
+        if sys.stderr.isatty() and time.monotonic() >= self._next:
+            text = f"{100 * present // size:3d} %  {present:,} of {size:,} bytes"
+            click.echo("\r" + text.ljust(self._width), err=True, nl=False)
+            self._width = len(text)
+            self._next = time.monotonic() + 0.1
+
+    def clear(self) -> None:
+        if self._width:
+            click.echo("\r" + " " * self._width + "\r", err=True, nl=False)
+            self._width = 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import shlex
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import click
 
 from mcu_deploy.cli.failure import as_error
 from mcu_deploy.cli.report import report
+from mcu_deploy.cli.seconds import Seconds
 from mcu_deploy.errors import UsageError
 from mcu_deploy.pipeline import deploy as pipeline
 from mcu_deploy.pipeline.generate import generate as generate_project
@@ -37,21 +37,6 @@ def _options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
         return command
 
     return decorate
-
-
-class _Seconds(click.FloatRange):
-    """A positive, finite time of at most a day."""
-
-    name = "seconds"
-
-    def __init__(self) -> None:
-        super().__init__(0, 86_400, min_open=True)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        seconds = float(super().convert(value, param, ctx))
-        if math.isnan(seconds):  # no comparison refuses it
-            self.fail(f"{value!r} is not a number", param, ctx)
-        return seconds
 
 
 _GENERATE_OPTIONS = _options(
@@ -84,7 +69,7 @@ _SIMULATOR_OPTION = click.option(
 
 _TIMEOUT_OPTION = click.option(
     "--timeout",
-    type=_Seconds(),
+    type=Seconds(),
     default=300.0,
     show_default=True,
     metavar="SECONDS",
@@ -108,7 +93,7 @@ _RUN_OPTIONS = _options(
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of --random."),
     click.option(
-        "--hop", type=_Seconds(), metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
+        "--hop", type=Seconds(), metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
     ),
     click.option(
         "--pad", is_flag=True, help="Fill a WAV's last, shorter window with zeros instead of dropping it."
@@ -129,7 +114,7 @@ _PROJECT_ARGUMENT = click.argument("project", type=click.Path(path_type=Path))
 @_RUN_OPTIONS
 @_JSON_OPTION
 def deploy(model: str, simulator: str | None, as_json: bool, **options: Any) -> int:
-    """Generate, build, run and verify MODEL (a .tflite file) in one go.
+    """Generate, build, run and verify MODEL in one go: a .tflite file or a known model's name.
 
     Without --input and --random, one random tensor is run.
     """
@@ -144,7 +129,7 @@ def deploy(model: str, simulator: str | None, as_json: bool, **options: Any) -> 
 @click.argument("model")
 @_GENERATE_OPTIONS
 def generate(model: str, **options: Any) -> None:
-    """Write the firmware project for MODEL, and print its folder."""
+    """Write the firmware project for MODEL (a .tflite file or a known model's name), and print its folder."""
     click.echo(generate_project(GenerateOptions(model=model, **options), Progress(sys.stderr)).folder)
 
 

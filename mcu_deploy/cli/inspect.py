@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
 from mcu_deploy.cli.table import table
 from mcu_deploy.pipeline.inspection import inspect_model
+from mcu_deploy.registry.locate import resolve_model
 
 
 @click.command()
 @click.argument("model")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 def inspect(model: str, as_json: bool) -> None:
-    """Operators, shapes, quantisation, MACs, weights, arena, and what runs where."""
-    document = inspect_model(Path(model))
+    """Operators, shapes, quantisation, MACs, weights, arena, and what runs where.
+
+    MODEL is a .tflite file or a known model's name (mcu-deploy models list).
+    """
+    document = inspect_model(resolve_model(model))
     click.echo(json.dumps(document, indent=2) if as_json else _text(document))
 
 

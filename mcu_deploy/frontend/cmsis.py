@@ -16,9 +16,8 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-import platformdirs
-
 from mcu_deploy.errors import InputError, McuDeployError, ToolMissingError
+from mcu_deploy.resources import CACHE_VARIABLE, cache_dir
 
 VERSION = "1.10.3"
 SDIST_SHA256 = "307d32298faa7c58db912851027fce35f886fec7eb1a27c4b309ce1a97f47519"
@@ -28,7 +27,6 @@ _WANTED = ("Include", "PrivateInclude", "Source", "LICENSE")
 _DOWNLOAD_SECONDS = 300
 _MAX_EXTRACTED_BYTES = 64 << 20
 _DIRECTORY_VARIABLE = "MCU_DEPLOY_CMSIS_DSP_DIR"
-_CACHE_VARIABLE = "MCU_DEPLOY_CACHE_DIR"
 _OFFLINE_HINT = (
     f"with a network run: python -m mcu_deploy.frontend.cmsis; or unpack {_SDIST_ROOT}.tar.gz of PyPI "
     f"yourself and set {_DIRECTORY_VARIABLE} to its folder"
@@ -63,7 +61,7 @@ def ensure_cmsis_dsp(progress: Callable[[str], None]) -> Path:
     except OSError as error:
         raise InputError(
             f"cannot write the cache {target.parent}: {error.strerror or error}",
-            f"free or allow the space, or set {_CACHE_VARIABLE} to another folder",
+            f"free or allow the space, or set {CACHE_VARIABLE} to another folder",
         ) from error
     return target
 
@@ -133,9 +131,7 @@ def _is_wanted(member: tarfile.TarInfo) -> bool:
 
 
 def _cached() -> Path:
-    chosen = os.environ.get(_CACHE_VARIABLE)
-    root = Path(chosen) if chosen else Path(platformdirs.user_cache_dir("mcu-deploy"))
-    return root.absolute() / "cmsis-dsp" / VERSION
+    return cache_dir() / "cmsis-dsp" / VERSION
 
 
 def _is_cmsis_dsp(path: Path) -> bool:

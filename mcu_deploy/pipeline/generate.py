@@ -34,6 +34,7 @@ from mcu_deploy.pipeline.project import MODEL_FILE, PROJECT_SCHEMA, Project
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.registry.cards import ModelCard, card_by_hash
+from mcu_deploy.registry.locate import resolve_model
 
 OUTPUT_ROOT = Path("mcu-deploy-out")
 
@@ -76,7 +77,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
     table = board_table(options.board)
     board = parse_board(table, options.board)
     with progress.step("read and check the model"):
-        path = Path(options.model)
+        path = resolve_model(options.model)
         data = read_model_bytes(path)
         graph = parse_model(data, path.stem)
         check(graph)

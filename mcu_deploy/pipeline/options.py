@@ -11,7 +11,7 @@ class GenerateOptions:
     """What to generate.
 
     Attributes:
-        model: path of a ``.tflite`` file.
+        model: path of a ``.tflite`` file, or a known model's name.
         board: name or TOML file.
         npu: ``none`` or an Ethos-U configuration.
         runtime: ``aot`` or ``tflm``.
