@@ -5,16 +5,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-# What the demo deploys: MODEL a .tflite file, INPUT .wav files. By default what is found on
-# MCU_DEPLOY_MODEL_PATH and MCU_DEPLOY_AUDIO_PATH.
-MODEL ?=
-INPUT ?=
+# What the demo deploys: a registry name or a .tflite file, and .wav or .npy files.
+MODEL ?= kws-demo
+INPUT ?= $(if $(filter kws-demo,$(MODEL)),$(wildcard models/kws_demo/recordings/*.wav))
 OUTPUT ?= mcu-deploy-out/demo
 
-.PHONY: demo test test-slow lint format bench setup setup-dev clean
+.PHONY: demo test test-slow lint format bench train-kws-demo setup setup-dev clean
 
 demo: setup
-	@$(BIN)/python tools/demo.py --model "$(MODEL)" --input "$(INPUT)" --output-dir "$(OUTPUT)"
+	$(BIN)/mcu-deploy deploy "$(MODEL)" --force --output-dir "$(OUTPUT)" $(addprefix --input ,$(INPUT))
 
 test: setup-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --durations=15
@@ -35,6 +34,11 @@ format: setup-dev
 
 bench: setup
 	$(BIN)/python benchmarks/deployments.py
+
+# Makes models/kws_demo anew: an hour on two cores, and needs the MicroNets on MCU_DEPLOY_MODEL_PATH.
+train-kws-demo:
+	@tools/setup.sh $(VENV) train
+	$(BIN)/python models/kws_demo/training/run.py
 
 setup:
 	@tools/setup.sh $(VENV)
