@@ -44,7 +44,8 @@ def write_project(
         McuDeployError: it cannot be written, or another process uses it.
     """
     digests = {str(path): hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
-    document = json.dumps({**state, "files": digests}, indent=1, sort_keys=True) + "\n"
+    # Not sorted: the order of a board's simulators says which is the default.
+    document = json.dumps({**state, "files": digests}, indent=1) + "\n"
     try:
         if not os.path.lexists(folder):
             _make(folder, document, files)

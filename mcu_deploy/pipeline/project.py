@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,12 +75,12 @@ def load_project(folder: Path) -> Project:
     model = read_model_bytes(folder / MODEL_FILE)
     try:
         name, identity = str(state["model"]["name"]), state["identity"]
-        graph = parse_model(model, name)
-        if graph.sha256 != identity["model_sha256"]:
+        if hashlib.sha256(model).hexdigest() != identity["model_sha256"]:
             raise InputError(
                 f"{folder / MODEL_FILE} is not the model that the project was generated from",
                 "generate the project again with --force",
             )
+        graph = parse_model(model, name)
         check(graph)
         frontend = identity["frontend"]
         return Project(
