@@ -214,7 +214,7 @@ def _read_wav(name: str, frontend: FrontendSpec) -> npt.NDArray[np.int16]:
             # No more than the file can hold: a reader allocates first what a header promises.
             data = file.readframes(min(stated, Path(name).stat().st_size))
     except (wave.Error, EOFError, OSError, ValueError, OverflowError) as error:
-        reason = printable(str(error)) or "the file ends too early"
+        reason = printable(str(error)) if str(error) else "the file ends too early"
         raise InputError(f"input {name!r} is not a PCM WAV file: {reason}", convert) from None
     held = len(data) // (channels * width)
     if held < stated:

@@ -85,7 +85,9 @@ def _read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read the board file {path}: {error.strerror}") from None
+        raise InputError(
+            f"cannot read the board file {path}: {error.strerror}", f"boards: {', '.join(board_names())}"
+        ) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not valid TOML: {' '.join(str(error).split())}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -156,13 +157,15 @@ def execute(
     except FirmwareFaultError as error:
         where = f"in entry {error.run}" if error.run >= 0 else "before the first entry"
         fault = error.fault
+        line = f"arm-none-eabi-addr2line -f -e {shlex.quote(str(executable))} {fault.pc:#x}"
         raise SimulationError(
-            f"the firmware faulted {where}: {fault.describe(executable)}", fault.hint
+            f"the firmware faulted {where}: {fault.describe(executable)}",
+            fault.hint or f"find the line: {line}",
         ) from None
     except SimulationError as error:
-        raise SimulationError(f"{_ending(finished)}; {error.message}") from None
+        raise SimulationError(f"{_ending(finished)}; {error.message}", f"see {run_dir}") from None
     if finished.returncode != 0:
-        raise SimulationError(f"{_ending(finished)}, although its records are complete")
+        raise SimulationError(f"{_ending(finished)}, although its records are complete", f"see {run_dir}")
     return record
 
 
