@@ -60,10 +60,11 @@ def test_a_recording_and_tensors_are_verified(
 
 def test_a_second_deployment_builds_nothing(built: Path, keyword_model: Path, tmp_path: Path) -> None:
     def times() -> dict[Path, int]:
-        logs = [path for path in (built / "build").rglob(".ninja_log")]
-        made = [path for path in (built / "build").rglob("*.o*")] + [built / "build/target/firmware.elf"]
+        logs = list((built / "build").rglob(".ninja_log"))
+        made = [*(built / "build").rglob("*.o*"), built / "build/target/firmware.elf"]
         return {path: path.stat().st_mtime_ns for path in logs + made}
 
+    assert mcu_deploy("build", built).code == 0
     before = times()
     assert len(before) > 10
     wav = write_wav(tmp_path / "new.wav", chirp(1.0, seed=9).tobytes())
@@ -76,6 +77,7 @@ def test_a_second_deployment_builds_nothing(built: Path, keyword_model: Path, tm
 def test_two_generations_give_the_same_files_and_the_same_elf(
     built: Path, keyword_model: Path, tmp_path: Path
 ) -> None:
+    assert mcu_deploy("build", built).code == 0
     other = tmp_path / "elsewhere" / "other name"
     assert mcu_deploy("generate", keyword_model, *FRONTEND, "--output-dir", other).code == 0
     result = mcu_deploy("build", other)
@@ -150,7 +152,9 @@ def test_a_corrupt_weight_is_found_and_named(simulator: str, project: Path) -> N
     wanted = int(reference[0].tensors[tensor][tuple(difference["index"])])
     assert difference["expected_hex"] == f"0x{wanted & 255:02x}"
     assert difference["expected"] == str(wanted)
-    assert difference["actual_hex"] == f"0x{int(difference['actual']) & 255:02x}" != difference["expected_hex"]
+    assert (
+        difference["actual_hex"] == f"0x{int(difference['actual']) & 255:02x}" != difference["expected_hex"]
+    )
     text = mcu_deploy("verify", project)
     assert text.code == 3
     assert "first difference: random[0], model.tensor" in text.out
