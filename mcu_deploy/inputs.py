@@ -21,7 +21,10 @@ from mcu_deploy.graph.text import one_line, printable
 
 MAX_BATCH_BYTES = 256 << 20
 
-# What NumPy's reader of .npy headers was seen to raise for damaged ones.
+# What the standard library's reader was seen to raise for damaged files.
+_WAV_ERRORS = (wave.Error, EOFError, OSError, ValueError, OverflowError, RuntimeError)
+
+# The same of NumPy's reader of .npy headers.
 _NPY_ERRORS = (
     ValueError,
     OSError,
@@ -213,7 +216,7 @@ def _read_wav(name: str, frontend: FrontendSpec) -> npt.NDArray[np.int16]:
             _check_wav(name, rate, channels, width, frontend, convert)
             # No more than the file can hold: a reader allocates first what a header promises.
             data = file.readframes(min(stated, Path(name).stat().st_size))
-    except (wave.Error, EOFError, OSError, ValueError, OverflowError) as error:
+    except _WAV_ERRORS as error:
         reason = printable(str(error)) if str(error) else "the file ends too early"
         raise InputError(f"input {name!r} is not a PCM WAV file: {reason}", convert) from None
     held = len(data) // (channels * width)
