@@ -1,0 +1,140 @@
+"""Reading WAV files and tensors: windows, quantisation, bounds, and files that were damaged at random."""
+
+from __future__ import annotations
+
+import io
+import wave
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mcu_deploy.errors import InputError
+from mcu_deploy.frontend.spec import FrontendSpec, load_spec
+from mcu_deploy.graph.builder import affine
+from mcu_deploy.graph.ir import DataType, Tensor
+from mcu_deploy.inputs import InputVector, read_inputs
+
+MODEL_INPUT = Tensor(0, "x", (1, 49, 10, 1), DataType.INT8, affine(0.5, 10), None)
+SPEC = load_spec("micronet-kws")
+WINDOW = SPEC.clip_samples
+
+
+def _read(
+    *files: Path | str,
+    random: int = 0,
+    seed: int = 0,
+    frontend: FrontendSpec | None = SPEC,
+    hop: float | None = None,
+    pad: bool = False,
+) -> list[InputVector]:
+    return read_inputs([str(file) for file in files], random, seed, [MODEL_INPUT], frontend, hop, pad)
+
+
+def _wav(path: Path, samples: int) -> Path:
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes(np.arange(samples, dtype="<u2").tobytes())
+    return path
+
+
+def test_the_window_is_what_the_front_end_reads() -> None:
+    assert WINDOW == 640 + 48 * 320 == 16000
+
+
+@pytest.mark.parametrize(
+    ("samples", "hop", "pad", "starts"),
+    [
+        (WINDOW, None, False, [0]),
+        (WINDOW, None, True, [0]),
+        (2 * WINDOW - 1, None, False, [0]),
+        (2 * WINDOW - 1, None, True, [0, WINDOW]),
+        (2 * WINDOW, None, True, [0, WINDOW]),
+        (2 * WINDOW, 0.25, False, [0, 4000, 8000, 12000, 16000]),
+        (WINDOW + 1, 1 / 16000, False, [0, 1]),
+        (1, None, True, [0]),
+        (3 * WINDOW, 2.0, False, [0, 32000]),
+    ],
+)
+def test_windows(samples: int, hop: float | None, pad: bool, starts: list[int], tmp_path: Path) -> None:
+    found = _read(_wav(tmp_path / "a.WAV", samples), hop=hop, pad=pad)
+    assert [vector.start_seconds for vector in found] == [start / 16000 for start in starts]
+    whole = np.concatenate([np.arange(samples, dtype=np.uint16).view(np.int16), np.zeros(WINDOW, np.int16)])
+    for vector, start in zip(found, starts, strict=True):
+        assert vector.tensors == ()
+        assert vector.pcm is not None
+        assert vector.pcm.dtype == np.int16
+        np.testing.assert_array_equal(vector.pcm, whole[start : start + WINDOW])
+
+
+def test_a_hop_that_would_fill_the_memory_is_refused(tmp_path: Path) -> None:
+    path = _wav(tmp_path / "a.wav", 2 * WINDOW)
+    with pytest.raises(InputError, match="more than 256 MiB") as caught:
+        _read(path, hop=1 / 16000)
+    assert caught.value.hint == "give a longer --hop"
+    with pytest.raises(InputError, match="shorter than one sample"):
+        _read(path, hop=1e-9)
+
+
+def test_random_tensors_are_those_of_the_stated_generator() -> None:
+    found = _read(random=3, seed=7)
+    rng = np.random.default_rng(7)
+    for number, vector in enumerate(found):
+        assert vector.source == f"random[{number}]"
+        np.testing.assert_array_equal(vector.tensors[0], rng.integers(-128, 128, size=MODEL_INPUT.shape))
+    with pytest.raises(InputError, match="--random"):
+        _read(random=10**6)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("shape", [(1, 49, 10, 1), (49, 10, 1)])
+def test_tensors_by_either_type(order: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    wanted = np.random.default_rng(1).integers(-128, 128, shape, dtype=np.int8)
+    real = (wanted.astype(np.float32) - 10) * np.float32(0.5)
+    np.save(tmp_path / "q.npy", np.array(wanted, order=order))
+    np.save(tmp_path / "f.npy", np.array(real, order=order))
+    for vector in _read(tmp_path / "q.npy", tmp_path / "f.npy", frontend=None):
+        assert vector.pcm is None and vector.start_seconds is None
+        assert vector.tensors[0].tobytes() == wanted.tobytes()
+        assert vector.tensors[0].shape == MODEL_INPUT.shape
+
+
+def test_float_tensors_saturate(tmp_path: Path) -> None:
+    values = np.full((1, 49, 10, 1), 1e30, np.float32)
+    values[0, 0, 0, 0] = -3e38
+    np.save(tmp_path / "f.npy", values)
+    tensor = _read(tmp_path / "f.npy")[0].tensors[0].reshape(-1)
+    assert (tensor[0], tensor[1]) == (-128, 127)
+
+
+def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
+    path = _wav(tmp_path / "a\nb\udcff.wav", WINDOW)
+    assert _read(path)[0].source == f"{tmp_path}/a\\nb\\udcff.wav"
+
+
+def _damaged(data: bytes, rng: np.random.Generator) -> bytes:
+    changed = bytearray(data)
+    for _ in range(int(rng.integers(1, 5))):
+        changed[int(rng.integers(min(len(changed), 130)))] = int(rng.integers(256))
+    return bytes(changed[: int(rng.integers(1, len(changed) + 1))] if rng.random() < 0.3 else changed)
+
+
+@pytest.mark.parametrize("suffix", [".npy", ".wav"])
+def test_files_damaged_at_random_are_read_or_refused(suffix: str, tmp_path: Path) -> None:
+    if suffix == ".npy":
+        buffer = io.BytesIO()
+        np.save(buffer, np.zeros((1, 49, 10, 1), np.int8))
+        good = buffer.getvalue()
+    else:
+        good = _wav(tmp_path / "good.wav", WINDOW).read_bytes()
+    rng = np.random.default_rng(11)
+    path = tmp_path / f"bad{suffix}"
+    refused = 0
+    for _ in range(1500):
+        path.write_bytes(_damaged(good, rng))
+        try:
+            assert len(_read(path)) == 1
+        except InputError as error:
+            refused += 1
+            assert error.hint
+    assert refused > 300
