@@ -29,7 +29,7 @@ from mcu_deploy.registry.cards import ModelCard, card_by_name
 from mcu_deploy.registry.locate import locate
 from mcu_deploy.verify.document import empty_document
 
-DEFAULT_MODELS = ("kws-micronet-l", "kws-micronet-m", "ad-micronet-s")
+DEFAULT_MODELS = ("kws-demo", "kws-micronet-l", "kws-micronet-m", "ad-micronet-s")
 BASELINE = Path(__file__).with_name("baseline_tflm.toml")
 
 
