@@ -69,7 +69,7 @@ def parse_card(data: dict[str, Any], source: str) -> ModelCard:
             raise McuDeployError(f"{source}: {problem} {min(keys)!r} in a model card")
     card = ModelCard(**{**data, "labels": tuple(data.get("labels", ()))})
     plain = {
-        "file": PurePosixPath(card.file).name == card.file,
+        "file": card.file != "" and PurePosixPath(card.file).name == card.file,
         "size": type(card.size) is int and card.size > 0,
         "sha256": _SHA256.fullmatch(card.sha256) is not None,
         "sha1": card.sha1 is None or _SHA1.fullmatch(card.sha1) is not None,

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import BinaryIO
 from urllib import error, request
-from urllib.parse import urlsplit
 
 from mcu_deploy import __version__
 from mcu_deploy.errors import DownloadError, InputError
@@ -50,7 +49,7 @@ def download(wanted: Download, part: BinaryIO) -> None:
         InputError: not an http or https URL.
         OSError: ``part`` cannot be written.
     """
-    if urlsplit(wanted.url).scheme not in ("http", "https"):
+    if not re.match(r"https?://", wanted.url):
         raise InputError(f"cannot download {shown(wanted.url)}", "give an http or https URL, or a folder")
     present = part.seek(0, 2)
     if present > wanted.size:
