@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mcu_deploy.errors import McuDeployError, ToolMissingError
 
 _TICK_SECONDS = 0.02
 _TAIL_BYTES = 16 * 1024
+_INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True)
@@ -62,8 +65,9 @@ def run_bounded(
     out, err = log_dir / "stdout.txt", log_dir / "stderr.txt"
     limits = {**(file_limits or {}), out: log_limit, err: log_limit}
     start = time.monotonic()
+    process: subprocess.Popen[bytes] | None = None
     try:
-        with out.open("wb") as stdout, err.open("wb") as stderr:
+        with out.open("wb") as stdout, err.open("wb") as stderr, _interruptions_held():
             process = subprocess.Popen(
                 arguments,
                 cwd=cwd,
@@ -73,15 +77,37 @@ def run_bounded(
                 stderr=stderr,
                 start_new_session=True,
             )
+        stopped = _wait(process, start + timeout, limits)
     except FileNotFoundError:
         raise ToolMissingError(f"cannot find {arguments[0]}") from None
     except OSError as error:
         raise McuDeployError(f"cannot start {arguments[0]}: {error.strerror}") from None
-    try:
-        stopped = _wait(process, start + timeout, limits)
     finally:
-        _kill_session(process)
+        if process is not None:
+            _kill_session(process)
     return Finished(process.returncode, time.monotonic() - start, stopped, _tail(out), _tail(err))
+
+
+@contextmanager
+def _interruptions_held() -> Iterator[None]:
+    """Lets Ctrl-C and the like wait until the program that is being started can be stopped.
+
+    A signal mask would be inherited by the program; handlers of Python are not.
+    """
+    held: list[int] = []
+    handlers: dict[int, Any] = {}
+    if threading.current_thread() is threading.main_thread():
+        handlers = {number: signal.getsignal(number) for number in _INTERRUPTIONS}
+    handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
+    for number in handlers:
+        signal.signal(number, lambda caught, frame: held.append(caught))
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        for number in held[:1]:
+            signal.raise_signal(number)
 
 
 def _wait(process: subprocess.Popen[bytes], deadline: float, limits: Mapping[Path, int]) -> str:
