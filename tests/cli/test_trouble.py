@@ -92,6 +92,27 @@ def test_an_interruption_kills_the_simulator(number: signal.Signals, project: Pa
     assert left == []
 
 
+def test_an_early_interruption_leaves_nothing_or_all(keyword_model: Path, tmp_path: Path) -> None:
+    """From the start of Python's own imports to the end of the generation."""
+    for number in range(10):
+        folder = tmp_path / str(number) / "project"
+        process = subprocess.Popen(
+            [*COMMAND, "generate", str(keyword_model), *FRONTEND, "--output-dir", str(folder)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        time.sleep(0.1 + 0.06 * number)
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        # Python itself dies of the signal while it starts or ends.
+        assert process.returncode in (0, 130, -signal.SIGINT), err
+        assert process.returncode == -signal.SIGINT or "Traceback" not in err
+        left = list(folder.parent.iterdir()) if folder.parent.exists() else []
+        assert left in ([], [folder])
+        assert not left or (folder / "deployment.json").is_file()
+
+
 @pytest.mark.parametrize("keep", [0, 40, -1])
 def test_a_record_file_cut_short_is_no_success(keep: int, project: Path) -> None:
     assert mcu_deploy("run", project, "--simulator", "native").code == 0
