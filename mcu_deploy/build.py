@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from mcu_deploy.errors import BuildError, MemoryOverflowError, ToolMissingError
+from mcu_deploy.errors import BuildError, InputError, MemoryOverflowError, ToolMissingError
 from mcu_deploy.simulate.process import Finished, run_bounded
 
 _HINTS = {
@@ -22,7 +23,7 @@ _HINTS = {
     "cc": "apt install gcc",
 }
 _OVERFLOW = re.compile(r"region `md_([a-z0-9_-]+)' overflowed by ([0-9]+) bytes")
-_MESSAGE = re.compile(r"(error: |CMake Error|undefined reference|\bld(\.exe)?: )")
+_MESSAGE = re.compile(r"([Ee]rror: |CMake Error|undefined reference|\bld(\.exe)?: )")
 _MAX_DETAILS = 20
 _SET_SYMBOL = re.compile(r"md_ld_([a-z0-9_]+)_(code|constants)_(start|end)")
 
@@ -116,10 +117,27 @@ def build(
             shutil.rmtree(folder)
         _run("configure", ("cmake", "--preset", preset), project, folder, timeout, progress)
     _run("compile", ("ninja", "-C", str(folder)), project, folder, timeout, progress)
-    executable = folder / ("firmware.elf" if preset == "target" else "firmware")
+    executable = _executable(folder, preset)
     if not executable.is_file():
         raise BuildError(f"the build made no {executable.name}", f"see {folder}")
     return Firmware(executable, preset, memory_use(executable) if preset == "target" else None)
+
+
+def built(project_dir: Path, preset: str) -> Firmware:
+    """What ``build`` made with the preset, as it lies there now; nothing is compiled.
+
+    Raises:
+        InputError: it was not built.
+        BuildError: the file is not the ELF of a generated project.
+    """
+    executable = _executable(project_dir.resolve() / "build" / preset, preset)
+    if not executable.is_file():
+        raise InputError(f"{project_dir} is not built", f"mcu-deploy build {shlex.quote(str(project_dir))}")
+    return Firmware(executable, preset, memory_use(executable) if preset == "target" else None)
+
+
+def _executable(folder: Path, preset: str) -> Path:
+    return folder / ("firmware.elf" if preset == "target" else "firmware")
 
 
 def _is_configured(folder: Path, project: Path) -> bool:
@@ -147,7 +165,7 @@ def _run(
     if finished.stopped:
         raise BuildError(
             f"the build was stopped in step {step} ({finished.stopped} after {finished.seconds:.0f} s)",
-            "allow it more time by --timeout",
+            f"the output is in {logs}; see what it was doing",
         )
     if finished.returncode != 0:
         raise _failure(step, finished, logs)
@@ -162,12 +180,13 @@ def _failure(step: str, finished: Finished, logs: Path) -> BuildError | MemoryOv
             f"the firmware does not fit the board: {', '.join(dict.fromkeys(texts))}",
             "choose a smaller model or a board with more memory",
         )
-    messages = [line for line in lines if _MESSAGE.search(line)] or [line for line in lines if line]
+    messages = [line for line in lines if _MESSAGE.search(line)]
+    messages = messages or [line for line in lines if line and not line.startswith("ninja: Entering")]
     first = messages[0] if messages else f"exit status {finished.returncode}"
     return BuildError(
         f"the build failed in step {step}: {first.strip()}",
         f"the whole output is in {logs}",
-        details=tuple(messages[:_MAX_DETAILS]),
+        details=tuple(messages[1:_MAX_DETAILS]),
     )
 
 

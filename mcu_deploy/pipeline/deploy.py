@@ -92,9 +92,8 @@ def verify(folder: Path, timeout: float, progress: Progress, document: dict[str,
     project = load_project(folder)
     _describe(project, document)
     with exclusive(folder):
-        batch = load_batch(project)
-        document["simulator"] = batch.simulator
-        firmware = build_project(project, batch.simulator, progress)
+        batch, firmware = load_batch(project)
+    document["simulator"] = batch.simulator
     document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
     _judge(project, firmware, batch, timeout, progress, document)
 
@@ -134,6 +133,7 @@ def _judge(
     document |= {
         "verdict": "verified" if all(verdict.bit_exact for verdict in verdicts) else "differs",
         "versions": versions(batch.simulator),
+        "elf_sha256": batch.elf_sha256,
         "memory": entries.memory_entry(project.plan, firmware.memory, batch.record),
         "layers": entries.layer_entries(project.plan, runs[0]),
         "runs": [

@@ -7,11 +7,12 @@ import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mcu_deploy.build import Firmware
+from mcu_deploy.build import Firmware, built
 from mcu_deploy.errors import InputError
 from mcu_deploy.inputs import InputVector, read_inputs
 from mcu_deploy.pipeline.folder import STATE_FILE, write_atomically
@@ -20,6 +21,7 @@ from mcu_deploy.pipeline.project import Project
 from mcu_deploy.simulate import runner
 from mcu_deploy.simulate.records import (
     INPUTS_FILE,
+    MAX_RECORDS_BYTES,
     RECORDS_FILE,
     Flags,
     PcmInput,
@@ -33,11 +35,19 @@ from mcu_deploy.verify.runs import recorded_stages
 RUN_FOLDER = "run"
 _MANIFEST = "run.json"
 
+BASE_BUDGET = 10**9
+BUDGET_PER_MAC = 100
+
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """One run of the firmware: what it was given and what it recorded."""
+    """One run of the firmware: what it was given and what it recorded.
 
+    Attributes:
+        elf_sha256: of the executable that ran.
+    """
+
+    elf_sha256: str
     simulator: str
     layers: bool
     inputs: tuple[InputVector, ...]
@@ -72,6 +82,8 @@ def run_batch(
     flags = Flags.TENSORS if options.layers else Flags.NONE
     if options.count_layers:
         flags |= Flags.STEPS
+    _check_record_size(project, inputs, options)
+    digest = _digest(firmware.executable)
     record = runner.run(
         firmware,
         project.board,
@@ -82,18 +94,29 @@ def run_batch(
             flags=flags,
             stages=[stage.index for stage in recorded_stages(project.frontend, options.layers)],
             timeout=options.timeout,
+            budget=instruction_budget(project),
         ),
     )
-    batch = Batch(simulator.name, options.layers, tuple(inputs), record)
+    batch = Batch(digest, simulator.name, options.layers, tuple(inputs), record)
     write_atomically(folder / _MANIFEST, _manifest(project, batch).encode())
     return batch
 
 
-def load_batch(project: Project) -> Batch:
-    """The project's last run, from its files.
+def instruction_budget(project: Project) -> int:
+    """What one input may take: far above any kernel's need, yet simulated within seconds or minutes."""
+    work = project.plan.macs
+    for operator in project.graph.operators:
+        window = [operator.options.get(name) for name in ("filter_height", "filter_width")]
+        if isinstance(window[0], int) and isinstance(window[1], int):  # of a pool
+            work += window[0] * window[1] * project.graph.tensors[operator.outputs[0]].elements
+    return BASE_BUDGET + BUDGET_PER_MAC * work
+
+
+def load_batch(project: Project) -> tuple[Batch, Firmware]:
+    """The project's last run, from its files, and the firmware that ran.
 
     Raises:
-        InputError: there is none, or its files are damaged.
+        InputError: there is none, its files are damaged, or the firmware is not that which ran.
         SimulationError: what the firmware recorded is damaged.
     """
     folder = project.folder / RUN_FOLDER
@@ -106,6 +129,11 @@ def load_batch(project: Project) -> Batch:
         simulator, layers = str(manifest["simulator"]), bool(manifest["layers"])
         if manifest["project"] != _fingerprint(project):
             raise InputError(f"{project.folder} was generated again after its last run", _again(project))
+        digest = str(manifest["elf_sha256"])
+        simulator_of_board = runner.find_simulator(project.board, simulator)
+        firmware = built(project.folder, runner.preset_for(simulator_of_board))
+        if digest != _digest(firmware.executable):
+            raise InputError(f"{project.folder} was built again after its last run", _again(project))
         entries = read_inputs_file(folder / INPUTS_FILE)
         inputs = tuple(
             _vector(project, source, start, entry)
@@ -113,7 +141,27 @@ def load_batch(project: Project) -> Batch:
         )
     except (ValueError, KeyError, TypeError, OSError, RecursionError):
         raise InputError(f"the run in {folder} is damaged", _again(project)) from None
-    return Batch(simulator, layers, inputs, read_records(folder / RECORDS_FILE, len(inputs)))
+    record = read_records(folder / RECORDS_FILE, len(inputs))
+    return Batch(digest, simulator, layers, inputs, record), firmware
+
+
+def _check_record_size(project: Project, inputs: Sequence[InputVector], options: RunOptions) -> None:
+    """Refuses what would make the firmware write more than is read."""
+    tensors = project.graph.tensors
+    kept = {*project.graph.inputs, *project.graph.outputs}
+    if options.layers:
+        kept |= {index for step in project.plan.steps for index in step.outputs}
+    size = sum(tensors[index].bytes + 64 for index in kept)
+    for stage in recorded_stages(project.frontend, options.layers):
+        vectors = project.frontend.frames if project.frontend and stage.per_frame else 1
+        size += vectors * (int(np.prod(stage.shape)) * np.dtype(stage.dtype).itemsize + 64)
+    most = MAX_RECORDS_BYTES // size
+    if len(inputs) > most:
+        layers = " with --layers" if options.layers else ""
+        raise InputError(
+            f"{len(inputs)} inputs{layers} would record more than {MAX_RECORDS_BYTES // 2**20} MiB",
+            f"run at most {most} at a time" + (", or without --layers" if options.layers else ""),
+        )
 
 
 def _entry(vector: InputVector) -> PcmInput | TensorInput:
@@ -143,6 +191,7 @@ def _vector(project: Project, source: str, start: float | None, entry: PcmInput 
 def _manifest(project: Project, batch: Batch) -> str:
     manifest = {
         "project": _fingerprint(project),
+        "elf_sha256": batch.elf_sha256,
         "simulator": batch.simulator,
         "layers": batch.layers,
         "inputs": [
@@ -155,6 +204,10 @@ def _manifest(project: Project, batch: Batch) -> str:
 def _fingerprint(project: Project) -> str:
     """Of what was generated: a run of another project in the same folder must not be compared with this."""
     return hashlib.sha256((project.folder / STATE_FILE).read_bytes()).hexdigest()
+
+
+def _digest(executable: Path) -> str:
+    return hashlib.sha256(executable.read_bytes()).hexdigest()
 
 
 def _start(value: object) -> float | None:

@@ -40,6 +40,7 @@ def empty_document() -> dict[str, Any]:
         "frontend": None,
         "output_dir": None,
         "elf": None,
+        "elf_sha256": None,
         "versions": {},
         "memory": None,
         "steps": [],

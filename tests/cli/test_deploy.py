@@ -107,6 +107,26 @@ def test_the_steps_one_at_a_time(built: Path, recording: Path) -> None:
     assert text.out.splitlines()[-1].startswith("VERIFIED: ")
 
 
+def test_without_a_simulator_named_the_steps_take_the_boards_first(built: Path) -> None:
+    assert mcu_deploy("run", built, "--random", 1).code == 0
+    document = mcu_deploy("verify", built, "--json").document
+    assert (document["verdict"], document["simulator"]) == ("verified", "qemu")
+
+
+def test_a_firmware_that_was_built_after_the_run_is_not_called_verified(project: Path) -> None:
+    """Neither is one that was only edited: what ran is still there, and is what is judged."""
+    assert mcu_deploy("run", project, "--random", 1, "--simulator", "native").code == 0
+    source = project / "generated" / "model.c"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(text + "int changed(void);\nint changed(void) {\n    return 1;\n}\n", encoding="utf-8")
+    assert mcu_deploy("verify", project).code == 0
+    _edit(source, "step0_weights", 0, "1")
+    assert mcu_deploy("build", project, "--simulator", "native").code == 0
+    result = mcu_deploy("verify", project)
+    assert result.code == 2
+    assert "was built again after its last run" in result.err
+
+
 def test_the_sanitizers_find_nothing_and_change_nothing(built: Path, recording: Path) -> None:
     options = RunOptions(simulator="native", inputs=(str(recording),), random=3, hop=0.3, layers=True)
     project = load_project(built)
