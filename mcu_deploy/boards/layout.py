@@ -31,8 +31,7 @@ def place(
     board: Board,
     model_bytes: int,
     arena_bytes: int,
-    stack_bytes: int | None = None,
-    extra: Mapping[str, int] | None = None,
+    reserves: Mapping[str, int] | None = None,
 ) -> Layout:
     """Takes, for each part, the first memory of the board's list that has room.
 
@@ -40,17 +39,15 @@ def place(
         board: the board.
         model_bytes: the model's constants, alignment included.
         arena_bytes: the tensor arena.
-        stack_bytes: None for the board's own.
-        extra: bytes to keep free for ``code`` and ``data``, whose sizes only the build will tell.
+        reserves: bytes to keep free for ``code`` and ``data``, whose sizes only the build will tell.
 
     Raises:
         MemoryOverflowError: a part fits none of its memories.
     """
-    stack = board.stack_bytes if stack_bytes is None else stack_bytes
     if board.core is None:
         return Layout({}, 0)
-    needs = {"model": model_bytes, "arena": arena_bytes, "stack": stack + HANDLER_STACK_BYTES}
-    needs.update(extra or {})
+    needs = {"model": model_bytes, "arena": arena_bytes, "stack": board.stack_bytes + HANDLER_STACK_BYTES}
+    needs.update(reserves or {})
     free = {memory.name: memory.size for memory in board.memories}
     regions = {}
     for part in PARTS:
@@ -62,7 +59,7 @@ def place(
                 break
         else:
             raise _overflow(board, part, need, free)
-    return Layout(regions, stack)
+    return Layout(regions, board.stack_bytes)
 
 
 def _overflow(board: Board, part: str, need: int, free: Mapping[str, int]) -> MemoryOverflowError:

@@ -86,6 +86,28 @@ def frontend_sources(spec: FrontendSpec, scale: float, zero_point: int, cmsis_di
     return [frontend, _cmsis(cmsis_dir)]
 
 
+def frontend_ram_bytes(spec: FrontendSpec) -> int:
+    """Static RAM of the front end's C code: two work buffers and the quantised features."""
+    frames, coefficients = spec.feature_shape
+    return 2 * 4 * spec.fft_size + frames * coefficients
+
+
+def frontend_table_bytes(spec: FrontendSpec) -> int:
+    """Flash for the front end's constants."""
+    tables = make_tables(spec)
+    arrays = (
+        tables.window,
+        tables.dct,
+        tables.fft.cfft_twiddle,
+        tables.fft.rfft_twiddle,
+        tables.fft.bit_reversal,
+        tables.mel.first,
+        tables.mel.length,
+        tables.mel.weights,
+    )
+    return sum(array.nbytes for array in arrays)
+
+
 def _check_quantisation(scale: float, zero_point: int) -> None:
     float32 = np.finfo(np.float32)
     if not float(float32.tiny) <= scale <= float(float32.max):
@@ -106,7 +128,7 @@ def _cmsis(directory: Path) -> SourceSet:
         except OSError as error:
             raise ToolMissingError(
                 f"CMSIS-DSP in {directory} has no readable {name}",
-                "remove that folder and run: python -m mcu_deploy.frontend.cmsis",
+                "remove that folder and run: mcu-deploy setup",
             ) from error
     return SourceSet(
         name="cmsis_dsp",

@@ -21,7 +21,7 @@ from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet
 from mcu_deploy.errors import InputError, ModelError
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
-from mcu_deploy.frontend.codegen import frontend_sources
+from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_sources, frontend_table_bytes
 from mcu_deploy.frontend.spec import FrontendSpec, load_spec, stages
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
@@ -35,6 +35,10 @@ from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.registry.cards import ModelCard, card_by_hash
 from mcu_deploy.registry.locate import resolve_model
+
+APP_DATA_RESERVE = 2048
+APP_CODE_RESERVE = 16 * 1024
+FRONTEND_CODE_RESERVE = 8 * 1024
 
 OUTPUT_ROOT = Path("mcu-deploy-out")
 
@@ -85,7 +89,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         frontend = choose_frontend(options.frontend, card, graph)
     with progress.step("plan"):
         plan = make_plan(graph)
-        layout = place(board, _constant_bytes(plan), plan.arena_bytes)
+        layout = place(board, _constant_bytes(plan), plan.arena_bytes, reserves(frontend))
     name = card.name if card else _slug(graph.name)
     project = Project(
         folder=options.output_dir or OUTPUT_ROOT / f"{name}-{board.name}",
@@ -99,6 +103,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         frontend=frontend,
         labels=card.labels if card else (),
     )
+    _check_folder(project.folder)
     return Prepared(project, table, layout, options.force)
 
 
@@ -119,9 +124,22 @@ def write(prepared: Prepared, progress: Progress) -> None:
 
 def _refuse_what_is_to_come(options: GenerateOptions) -> None:
     if options.npu != "none":
-        raise InputError(f"--npu {options.npu} is not in this version", "deploy for the CPU: --npu none")
+        known = re.fullmatch(r"ethos-u(55|65|85)-\d+", options.npu)
+        what = "is not in this version" if known else "is not known"
+        raise InputError(f"--npu {printable(options.npu)} {what}", "deploy for the CPU: --npu none")
     if options.runtime != "aot":
-        raise InputError(f"--runtime {options.runtime} is not in this version", "use --runtime aot")
+        what = "is not in this version" if options.runtime == "tflm" else "is not known"
+        raise InputError(f"--runtime {printable(options.runtime)} {what}", "use --runtime aot")
+
+
+def _check_folder(folder: Path) -> None:
+    """CMake and the linker give some characters of a path a meaning of their own."""
+    bad = sorted(set(str(folder.resolve())) & set(';$"\\\n'))
+    if bad:
+        raise InputError(
+            f"the output folder {printable(str(folder), 200)} has the character {bad[0]!r} in its path",
+            "choose another by --output-dir; CMake cannot build there",
+        )
 
 
 def choose_frontend(wanted: str | None, card: ModelCard | None, graph: Graph) -> FrontendSpec | None:
@@ -146,6 +164,19 @@ def choose_frontend(wanted: str | None, card: ModelCard | None, graph: Graph) ->
             "choose the front end that the model was trained with, or --frontend none to give tensors",
         )
     return spec
+
+
+def reserves(frontend: FrontendSpec | None) -> dict[str, int]:
+    """Bytes of variables and code to keep free when memories are chosen: a little more than are needed.
+
+    What they are is known when the firmware is linked; the tests hold the reserves against that.
+    """
+    data, code = APP_DATA_RESERVE, APP_CODE_RESERVE
+    if frontend is not None:
+        pcm = 2 * frontend.frame_samples * frontend.channels
+        data += frontend_ram_bytes(frontend) + pcm
+        code += FRONTEND_CODE_RESERVE + frontend_table_bytes(frontend)
+    return {"data": data, "code": code}
 
 
 def _constant_bytes(plan: Plan) -> int:

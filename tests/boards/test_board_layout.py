@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mcu_deploy.boards.layout import HANDLER_STACK_BYTES, place
@@ -14,7 +16,7 @@ DTCM_FREE = 512 * KIB - 16 * KIB - HANDLER_STACK_BYTES
 
 
 @pytest.mark.parametrize(
-    ("model", "arena", "extra", "regions"),
+    ("model", "arena", "reserves", "regions"),
     [
         (600 * KIB, 200 * KIB, {}, ("fpga-sram", "dtcm")),
         (2048 * KIB, DTCM_FREE, {}, ("fpga-sram", "dtcm")),
@@ -24,9 +26,9 @@ DTCM_FREE = 512 * KIB - 16 * KIB - HANDLER_STACK_BYTES
     ],
 )
 def test_the_first_memory_with_room_is_taken(
-    model: int, arena: int, extra: dict[str, int], regions: tuple[str, str]
+    model: int, arena: int, reserves: dict[str, int], regions: tuple[str, str]
 ) -> None:
-    layout = place(load_board("corstone-300"), model, arena, extra=extra)
+    layout = place(load_board("corstone-300"), model, arena, reserves=reserves)
     assert set(layout.regions) == set(PARTS)
     assert (layout.regions["model"].name, layout.regions["arena"].name) == regions
     assert (layout.regions["code"].name, layout.regions["stack"].name) == ("itcm", "dtcm")
@@ -46,9 +48,9 @@ def test_what_fits_nowhere_is_refused_with_all_sizes() -> None:
 def test_a_stack_and_code_that_do_not_fit() -> None:
     board = load_board("corstone-300")
     with pytest.raises(MemoryOverflowError, match="the stack: 525312 bytes"):
-        place(board, 0, 0, stack_bytes=512 * KIB)
+        place(replace(board, stack_bytes=512 * KIB), 0, 0)
     with pytest.raises(MemoryOverflowError, match="the code: 524304 bytes"):
-        place(board, 0, 0, extra={"code": 512 * KIB + 1})
+        place(board, 0, 0, reserves={"code": 512 * KIB + 1})
 
 
 def test_the_host_has_no_regions() -> None:
