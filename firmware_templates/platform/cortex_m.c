@@ -24,6 +24,12 @@ int main(void);
 #define CCR_LOB (1u << 19)
 #define SHCSR_FAULTS_ENABLE (7u << 16) /* MemManage, BusFault, UsageFault as themselves */
 #define CPACR_FPU_AND_MVE (0xFu << 20)
+/* Round to nearest, denormals kept, NaNs propagated; with MVE also LTPSIZE 4, no tail predication. */
+#if defined(__ARM_FEATURE_MVE)
+#define FPSCR_DEFAULT (4u << 16)
+#else
+#define FPSCR_DEFAULT 0u
+#endif
 #define CFSR_STKOF (1u << 20)
 #define CFSR_STACKING_FAILED ((1u << 4) | (1u << 5) | (1u << 12) | (1u << 13))
 
@@ -37,6 +43,11 @@ static void enable_core(void) {
     MD_SCB_CCR |= CCR_LOB; /* low-overhead loops */
 #endif
     __asm__ volatile("dsb\n\tisb" ::: "memory");
+#if defined(__ARM_FP)
+    /* Whatever ran before: results must not depend on it. */
+    MD_FPDSCR = FPSCR_DEFAULT;
+    __asm__ volatile("vmsr fpscr, %0" ::"r"(FPSCR_DEFAULT));
+#endif
 }
 
 static void init_memory(void) {

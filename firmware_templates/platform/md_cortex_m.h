@@ -18,6 +18,7 @@
 #define MD_SCB_MMFAR MD_REGISTER(0xE000ED34u)
 #define MD_SCB_BFAR MD_REGISTER(0xE000ED38u)
 #define MD_SCB_CPACR MD_REGISTER(0xE000ED88u)
+#define MD_FPDSCR MD_REGISTER(0xE000EF3Cu) /* FPSCR of each new floating-point context */
 
 /* Starts the counter and enables the interrupt of the budget. Called once, by the start-up code. */
 void md_counter_init(void);
