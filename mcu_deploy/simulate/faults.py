@@ -48,6 +48,7 @@ _CFSR_BITS = {
     24: "unaligned access",
     25: "division by zero",
 }
+_HFSR_BITS = {1: "bus error on reading the vector table", 31: "debug event"}
 _STKOF = 1 << 20
 _MMARVALID = 1 << 7
 _BFARVALID = 1 << 15
@@ -79,11 +80,13 @@ class Fault:
         """One line: what happened, where, at which address; symbols from ``elf`` if given."""
         name = _EXCEPTIONS.get(self.kind, f"unexpected exception {self.kind}")
         causes = [text for bit, text in _CFSR_BITS.items() if self.cfsr >> bit & 1]
+        causes += [text for bit, text in _HFSR_BITS.items() if self.hfsr >> bit & 1]
         words = name + (f" ({', '.join(causes)})" if causes else "")
         symbols = _functions(elf) if elf is not None else []
         if self.pc:
             words += f" at {_place(symbols, self.pc)}"
-            words += f", called from {_place(symbols, self.lr & ~1)}" if self.lr < 0xF0000000 else ""
+            caller = _place(symbols, self.lr & ~1)
+            words += f", LR {caller}" if "(" in caller else ""  # else it holds something else by now
         if self.cfsr & _MMARVALID:
             words += f", address 0x{self.mmfar:08x}"
         elif self.cfsr & _BFARVALID:

@@ -115,8 +115,7 @@ def test_a_fault_report(read: Read) -> None:
         read(ONE_RUN + record(1, run_=1) + record(9, payload=fault), 2)
     assert error.value.run == 1
     assert error.value.fault.describe() == (
-        "BusFault (precise data bus error) at 0x00001234, called from 0x00005678, "
-        "address 0x00000040; 100 bytes of stack used"
+        "BusFault (precise data bus error) at 0x00001234, address 0x00000040; 100 bytes of stack used"
     )
 
 
