@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from mcu_deploy.errors import InputError
 from mcu_deploy.frontend.cmsis import VERSION as CMSIS_DSP_VERSION
@@ -76,12 +77,26 @@ def package_version(name: str) -> str | None:
         return None
 
 
+def _newlib() -> Tool:
+    """The C library for the target; Debian has it in a package beside the compiler's."""
+    path = ""
+    if shutil.which("arm-none-eabi-gcc"):
+        command = ["arm-none-eabi-gcc", "-print-file-name=libc_nano.a"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+        path = done.stdout.strip()
+    found = Path(path).is_absolute()
+    return Tool(
+        "newlib-nano", "the target's C library", True, found, "", "apt-get install libnewlib-arm-none-eabi"
+    )
+
+
 def examine() -> list[Tool]:
     """All tools and packages, in the order in which a deployment uses them."""
     tools = [Tool("python", "runs mcu-deploy", True, True, sys.version.split()[0], "")]
     for name, purpose, required, remedy in _COMMANDS:
         version = command_version(name)
         tools.append(Tool(name, purpose, required, version is not None, version or "", remedy))
+    tools.append(_newlib())
     for name, purpose, required in _PACKAGES:
         version = package_version(name)
         tools.append(Tool(name, purpose, required, version is not None, version or "", f"pip install {name}"))

@@ -61,4 +61,4 @@ if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     echo "$wanted" >"$stamp"
 fi
 
-"$venv/bin/python" -m mcu_deploy.frontend.cmsis >&2
+"$venv/bin/mcu-deploy" setup >&2

@@ -1,6 +1,6 @@
 """Getting CMSIS-DSP's C sources: once, from the source distribution of the PyPI package ``cmsisdsp``.
 
-``python -m mcu_deploy.frontend.cmsis`` does it explicitly; afterwards everything works offline.
+``mcu-deploy setup`` does it explicitly; afterwards everything works offline.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import zlib
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from mcu_deploy.errors import InputError, McuDeployError, ToolMissingError
+from mcu_deploy.errors import InputError, ToolMissingError
 from mcu_deploy.resources import CACHE_VARIABLE, cache_dir
 
 VERSION = "1.10.3"
@@ -28,7 +28,7 @@ _DOWNLOAD_SECONDS = 300
 _MAX_EXTRACTED_BYTES = 64 << 20
 _DIRECTORY_VARIABLE = "MCU_DEPLOY_CMSIS_DSP_DIR"
 _OFFLINE_HINT = (
-    f"with a network run: python -m mcu_deploy.frontend.cmsis; or unpack {_SDIST_ROOT}.tar.gz of PyPI "
+    f"with a network run: mcu-deploy setup; or unpack {_SDIST_ROOT}.tar.gz of PyPI "
     f"yourself and set {_DIRECTORY_VARIABLE} to its folder"
 )
 
@@ -171,17 +171,3 @@ def _move_into_place(unpacked: Path, target: Path) -> None:
     except OSError:
         if not _is_cmsis_dsp(target):
             raise
-
-
-def main() -> int:
-    """Fetch CMSIS-DSP and print where it is."""
-    try:
-        print(ensure_cmsis_dsp(lambda line: print(line, file=sys.stderr)))
-    except McuDeployError as error:
-        print(f"error: {error.message}", f"hint: {error.hint}", sep="\n", file=sys.stderr)
-        return error.exit_code
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
