@@ -10,16 +10,13 @@ MODEL ?= kws-demo
 INPUT ?= $(if $(filter kws-demo,$(MODEL)),$(wildcard models/kws_demo/recordings/*.wav))
 OUTPUT ?= mcu-deploy-out/demo
 
-.PHONY: demo test test-slow lint format bench train-kws-demo setup setup-dev clean
+.PHONY: demo test lint format bench train-kws-demo setup setup-dev clean
 
 demo: setup
 	$(BIN)/mcu-deploy deploy "$(MODEL)" --force --output-dir "$(OUTPUT)" $(addprefix --input ,$(INPUT))
 
 test: setup-dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m "not slow" --durations=15
-
-test-slow: setup-dev
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile -m slow --durations=15
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=10
 
 lint: setup-dev
 	$(BIN)/ruff check .
