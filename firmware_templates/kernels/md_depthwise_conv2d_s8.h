@@ -30,7 +30,7 @@ typedef struct {
 
 /* input[batches][input_height][input_width][channels],
  * output[batches][output_height][output_width][channels],
- * scratch, 8-byte aligned: MD_DEPTHWISE_CONV2D_TAP_BYTES * taps + padding_bytes bytes. None may
+ * scratch: MD_DEPTHWISE_CONV2D_TAP_BYTES * taps + padding_bytes bytes. None may
  * overlap another. */
 void md_depthwise_conv2d_s8(const md_depthwise_conv2d_s8_t *p, const int8_t *input, int8_t *output,
                             void *scratch);

@@ -10,17 +10,27 @@
 _Static_assert(sizeof(const int8_t *) <= MD_DEPTHWISE_CONV2D_TAP_BYTES,
                "a tap must hold a pointer");
 
+/* The taps are pointers in memory that the arena declares as int8_t: copied in and out, they may lie
+ * there, where an object of a pointer type may not. The compiler makes one load or store of it. */
+static const int8_t *get_tap(const int8_t *taps, uint32_t t) {
+    const int8_t *pixel;
+    memcpy(&pixel, taps + sizeof pixel * t, sizeof pixel);
+    return pixel;
+}
+
 /* Points each tap of the window at input position (y, x) to its pixel. */
 static void find_taps(const md_depthwise_conv2d_s8_t *p, const int8_t *input, const int8_t *padding,
-                      int32_t y, int32_t x, const int8_t **taps) {
+                      int32_t y, int32_t x, int8_t *taps) {
     const md_window_t *w = &p->window;
     for (int32_t i = 0; i < w->filter_height; i++, y += w->dilation_height) {
         int32_t column = x;
         for (int32_t j = 0; j < w->filter_width; j++, column += w->dilation_width) {
             const int inside =
                 y >= 0 && y < w->input_height && column >= 0 && column < w->input_width;
-            *taps++ =
+            const int8_t *pixel =
                 inside ? input + (size_t)(y * w->input_width + column) * p->channels : padding;
+            memcpy(taps, &pixel, sizeof pixel);
+            taps += sizeof pixel;
         }
     }
 }
@@ -30,7 +40,7 @@ static int8_t output_value(const md_depthwise_conv2d_s8_t *p, uint32_t channel, 
                             p->activation_min, p->activation_max);
 }
 
-static void pixel(const md_depthwise_conv2d_s8_t *p, const int8_t *const *taps, uint32_t tap_count,
+static void pixel(const md_depthwise_conv2d_s8_t *p, const int8_t *taps, uint32_t tap_count,
                   int8_t *output) {
     const int8_t *w = p->weights;
     uint32_t c = 0;
@@ -40,7 +50,7 @@ static void pixel(const md_depthwise_conv2d_s8_t *p, const int8_t *const *taps, 
         int32_t acc2 = p->bias[c + 2];
         int32_t acc3 = p->bias[c + 3];
         for (uint32_t t = 0; t < tap_count; t++) {
-            const int8_t *x = taps[t] + c;
+            const int8_t *x = get_tap(taps, t) + c;
             acc0 += x[0] * w[0];
             acc1 += x[1] * w[1];
             acc2 += x[2] * w[2];
@@ -55,7 +65,7 @@ static void pixel(const md_depthwise_conv2d_s8_t *p, const int8_t *const *taps, 
     for (; c < p->channels; c++, w++) {
         int32_t acc = p->bias[c];
         for (uint32_t t = 0; t < tap_count; t++) {
-            acc += taps[t][c] * w[4 * t];
+            acc += get_tap(taps, t)[c] * w[4 * t];
         }
         output[c] = output_value(p, c, acc);
     }
@@ -65,8 +75,8 @@ void md_depthwise_conv2d_s8(const md_depthwise_conv2d_s8_t *p, const int8_t *inp
                             void *scratch) {
     const md_window_t *w = &p->window;
     const uint32_t tap_count = (uint32_t)(w->filter_height * w->filter_width);
-    const int8_t **taps = scratch;
-    int8_t *padding = (int8_t *)scratch + MD_DEPTHWISE_CONV2D_TAP_BYTES * tap_count;
+    int8_t *const taps = scratch;
+    int8_t *const padding = taps + MD_DEPTHWISE_CONV2D_TAP_BYTES * tap_count;
     memset(padding, p->input_zero_point, p->padding_bytes);
     for (int32_t b = 0; b < p->batches; b++) {
         for (int32_t oy = 0; oy < w->output_height; oy++) {
