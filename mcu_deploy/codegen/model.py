@@ -17,7 +17,7 @@ KERNEL_FOLDER = PurePosixPath("src", "kernels")
 RUNTIME_FOLDER = PurePosixPath("src", "runtime")
 
 
-def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, SourceSet]:
+def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
     """The compiled model and the kernels that it needs.
 
     Args:
@@ -26,7 +26,7 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, SourceSet]:
 
     Returns:
         The set ``md_model``: ``generated/model.c``, which implements ``md_model.h``; and the set
-        ``md_kernels``: of the kernel library, what the plan uses.
+        ``md_kernels``: of the kernel library, what the plan uses, if it uses any.
     """
     used = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
     sources = tuple(sorted({name for kernel in used for name in kernel.sources}))
@@ -40,6 +40,8 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, SourceSet]:
         sources=(MODEL_SOURCE,),
         include_dirs=(RUNTIME_FOLDER,),
     )
+    if not used:
+        return (model,)
     kernels = SourceSet(
         name="md_kernels",
         files=template_files("kernels", (*headers, *sources)),

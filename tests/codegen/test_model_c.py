@@ -43,7 +43,7 @@ def every_kernel() -> Graph:
 
 
 def model_c(graph: Graph) -> str:
-    model, _ = model_sources(graph, make_plan(graph))
+    model, *_ = model_sources(graph, make_plan(graph))
     return model.files[MODEL_SOURCE].decode("ascii")
 
 
@@ -101,6 +101,7 @@ def test_a_model_without_steps_compiles(tmp_path: Path) -> None:
     builder = GraphBuilder("none", 1)
     values = builder.input((1, 12), 0.1, 0)
     graph = builder.build([builder.operator("RESHAPE", [values], new_shape=(3, 4))])
+    assert [one.name for one in model_sources(graph, make_plan(graph))] == ["md_model"]
     sources, includes = write(graph, tmp_path)
     subprocess.run(["gcc", "-std=c11", *WARNINGS, *includes, "-c", *sources], cwd=tmp_path, check=True)
 
@@ -110,7 +111,7 @@ def test_a_large_model_is_written_fast_and_compactly() -> None:
     graph = builder.build([builder.fully_connected(builder.input((1, 1024)), 1024)])
     plan = make_plan(graph)
     start = time.perf_counter()
-    model, _ = model_sources(graph, plan)
+    model, *_ = model_sources(graph, plan)
     assert time.perf_counter() - start < 3.0
     assert len(model.files[MODEL_SOURCE]) < 6 * 1024 * 1024
     assert max(map(len, model.files[MODEL_SOURCE].splitlines())) <= 130
