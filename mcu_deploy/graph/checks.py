@@ -132,22 +132,23 @@ def check(graph: Graph, rules: Mapping[str, OperatorRule] | None = None) -> None
         rules: by operator kind; None for ``INT8_RULES``, what the aot runtime has kernels for.
 
     Raises:
-        ModelError: it cannot. ``details`` has a line for each problem: operator, tensor, reason, way out.
+        ModelError: it cannot. A single problem is the message, its way out the hint; of several, ``details``
+            has a line for each: operator, tensor, reason, way out.
     """
     rules = INT8_RULES if rules is None else rules
     _check_arithmetic(graph)
-    lines = [_line(f"the model's {where}", problem) for where, problem in _end_problems(graph)]
-    seen: set[tuple[int, str]] = set()
-    for operator in graph.operators:
-        for problem in _operator_problems(graph, operator, rules):
-            if problem.tensor is None or (problem.tensor.index, problem.reason) not in seen:
-                lines.append(_line(f"operator {operator.index} {_kind(operator)}", problem))
-            if problem.tensor is not None:
-                seen.add((problem.tensor.index, problem.reason))
-    if lines:
-        reasons = lines[0] if len(lines) == 1 else f"{len(lines)} reasons, listed in the details"
-        hint = f"supported operators: {', '.join(sorted(rules))}"
-        raise ModelError(f"the model cannot be deployed: {reasons}", hint, details=tuple(lines))
+    found = _problems(graph, rules)
+    if not found:
+        return
+    known = all(operator.kind in rules for operator in graph.operators)
+    supported = "" if known else f"supported operators: {', '.join(sorted(rules))}"
+    if len(found) == 1:
+        where, problem = found[0]
+        hint = f"{problem.way_out}; {supported}" if supported else problem.way_out
+        raise ModelError(f"{where}: {problem.reason}", hint)
+    lines = tuple(f"{where}: {problem.reason}; {problem.way_out}" for where, problem in found)
+    message = f"the model cannot be deployed: {len(lines)} reasons, listed in the details"
+    raise ModelError(message, supported or "each line ends with a way out", details=lines)
 
 
 def arithmetic(graph: Graph) -> str:
@@ -187,14 +188,23 @@ def _check_arithmetic(graph: Graph) -> None:
         raise ModelError(f"the model {found}; only full int8 models can be deployed", FULL_INT8)
 
 
-def _kind(operator: Operator) -> str:
-    return printable(operator.kind)[1:-1]
+def _problems(graph: Graph, rules: Mapping[str, OperatorRule]) -> list[tuple[str, Problem]]:
+    """Every problem with where it is; a tensor's own is told once, at the first operator that has it."""
+    found = [(_where(f"the model's {end}", problem), problem) for end, problem in _end_problems(graph)]
+    seen: set[tuple[int, str]] = set()
+    for operator in graph.operators:
+        name = f"operator {operator.index} {printable(operator.kind)[1:-1]}"
+        for problem in _operator_problems(graph, operator, rules):
+            if problem.tensor is None or (problem.tensor.index, problem.reason) not in seen:
+                found.append((_where(name, problem), problem))
+            if problem.tensor is not None:
+                seen.add((problem.tensor.index, problem.reason))
+    return found
 
 
-def _line(where: str, problem: Problem) -> str:
+def _where(name: str, problem: Problem) -> str:
     tensor = problem.tensor
-    name = "" if tensor is None else f", tensor {tensor.index} {printable(tensor.name)}"
-    return f"{where}{name}: {problem.reason}; {problem.way_out}"
+    return name if tensor is None else f"{name}, tensor {tensor.index} {printable(tensor.name)}"
 
 
 def _end_problems(graph: Graph) -> Iterator[tuple[str, Problem]]:
