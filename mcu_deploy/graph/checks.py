@@ -2,7 +2,8 @@
 
 The rules are data, one ``OperatorRule`` for each operator kind: what its tensors must be, and further
 conditions as small functions. They hold what TFLM's Prepare functions demand, what the kernels rely on, and
-that no intermediate value overflows: where TFLM's own C code would be undefined, there is no reference.
+that no accumulator overflows. What comes after the accumulator wraps, in the kernels as in TFLM: converters
+give channels that never contribute scales whose multiplier shifts bits out.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from math import frexp, isfinite
+from math import isfinite
 
 import numpy as np
 
@@ -22,8 +23,14 @@ from mcu_deploy.graph.text import printable
 
 # Strides and the reach of a filter: what fits 16 bits.
 MAX_WINDOW = 2**15 - 1
-# An accumulator, scaled: a quarter of int32's range, so that adding a zero point or rounding cannot overflow.
-MAX_ACCUMULATOR = 2**30
+# An accumulator: md_requantize takes all of int32 but its lowest value.
+MAX_ACCUMULATOR = 2**31 - 1
+# A multiplier: its left shift is at most 30, after rounding to 31 bits too.
+MAX_MULTIPLIER = 2**30 - 1
+# A bound of an activation in steps of the scale, before it is limited to int8: int32 with a zero point added.
+MAX_STEPS = 2**31 - 512
+# The sum of a window's values fits int32 with room for rounding.
+MAX_POOL_POSITIONS = 2**23
 # TFLM sums the exponentials of SOFTMAX with 12 integer bits.
 MAX_SOFTMAX_DEPTH = 2**12 - 1
 
@@ -334,7 +341,7 @@ def _fused(site: Site) -> Iterator[Problem]:
 
 
 def _range(tensor: Tensor, limit: float) -> Iterator[Problem]:
-    if limit / _scale(tensor) > MAX_ACCUMULATOR:
+    if limit / _scale(tensor) > MAX_STEPS:
         reason = f"its scale of {_scale(tensor):g} is too small to express {limit:g}"
         yield Problem(tensor, reason, _REQUANTISE)
 
@@ -344,28 +351,34 @@ def _relu6_range(site: Site) -> Iterator[Problem]:
 
 
 def _accumulator(channel_axis: int) -> Condition:
-    """No input can make the 32-bit accumulator, or its scaled value, overflow.
+    """No input can make the 32-bit accumulator overflow, and each channel has a multiplier.
 
-    |sum of (x - zero point) * weight| is at most 255 * sum |weight|; with 256 the sums that leave the zero
-    point out or take it into the bias are covered too.
+    |sum of (x - zero point) * weight|, in any order, is at most 255 * sum |weight|. With 256 it covers what
+    our kernels do, too: the zero point's part is in the bias, and the sum of x * weight is added to that.
     """
 
     def condition(site: Site) -> Iterator[Problem]:
         weights, output = site.input(1), site.outputs[0]
         assert weights.data is not None and weights.quantization is not None
         axes = tuple(axis for axis in range(len(weights.shape)) if axis != channel_axis)
-        bound = 256.0 * np.abs(weights.data, dtype=np.int16).sum(axis=axes, dtype=np.int64)
+        bound = 256 * np.abs(weights.data, dtype=np.int16).sum(axis=axes, dtype=np.int64)
         bias = site.inputs[2] if len(site.inputs) > 2 else None
         if bias is not None and bias.data is not None:
-            bound = bound + np.abs(bias.data.astype(np.float64))
-        scale = weights.quantization.scale.astype(np.float64) * _scale(site.input(0)) / _scale(output)
-        shift = np.maximum(np.frexp(scale)[1], 0)
-        worst = int(np.argmax(bound * 2.0**shift))
-        if (bound * 2.0**shift)[worst] > MAX_ACCUMULATOR:
+            bound = bound + np.abs(bias.data.astype(np.int64))
+        worst = int(np.argmax(bound))
+        if bound[worst] > MAX_ACCUMULATOR:
             reason = f"the accumulator of output channel {worst} can overflow 32 bits"
             yield Problem(weights if bias is None else bias, reason, _REQUANTISE)
+        largest = float(weights.quantization.scale.max())
+        yield from _multiplier(output, _scale(site.input(0)) * largest / _scale(output))
 
     return condition
+
+
+def _multiplier(output: Tensor, real: float) -> Iterator[Problem]:
+    if real > MAX_MULTIPLIER:
+        reason = f"its scale of {_scale(output):g} makes a multiplier of {real:g}, above {MAX_MULTIPLIER}"
+        yield Problem(output, reason, _REQUANTISE)
 
 
 def _bias_scale(site: Site) -> Iterator[Problem]:
@@ -396,10 +409,15 @@ def _same_quantization(site: Site) -> Iterator[Problem]:
 
 
 def _rescaling(site: Site) -> Iterator[Problem]:
-    ratio = _scale(site.input(0)) / _scale(site.outputs[0])
-    if 255 * 2.0 ** max(0, frexp(ratio)[1]) > MAX_ACCUMULATOR:
-        reason = f"the input's scale is {ratio:g} times the output's"
-        yield Problem(site.outputs[0], reason, _REQUANTISE)
+    yield from _multiplier(site.outputs[0], _scale(site.input(0)) / _scale(site.outputs[0]))
+
+
+def _pool_positions(site: Site) -> Iterator[Problem]:
+    _, height, width, _ = site.input(0).shape
+    positions = min(site.number("filter_height"), height) * min(site.number("filter_width"), width)
+    if positions > MAX_POOL_POSITIONS:
+        reason = f"the window covers {positions} inputs, where at most {MAX_POOL_POSITIONS} are supported"
+        yield Problem(site.whole, reason, "use a smaller one")
 
 
 def _softmax(site: Site) -> Iterator[Problem]:

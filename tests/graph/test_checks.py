@@ -15,6 +15,7 @@ from mcu_deploy.graph.checks import arithmetic, check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import read_model
 from mcu_deploy.graph.writer import write_model
+from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.reference.tflm import run_reference
 
 POOL = {"filter_height": 2, "filter_width": 2, "stride_h": 2, "stride_w": 2}
@@ -101,6 +102,7 @@ def test_all_problems_are_named_at_once(model_path: Callable[[str], Path]) -> No
     error = refused(graph)
     unsupported = [o for o in graph.operators if o.kind not in ("CONV_2D", "FULLY_CONNECTED", "RESHAPE")]
     unsupported = [o for o in unsupported if o.kind != "AVERAGE_POOL_2D"]
+    assert not [line for line in error.details if "overflow" in line]
     named = [line for line in error.details if "not supported" in line]
     assert len(named) == len(unsupported)
     for line, operator in zip(named, unsupported, strict=True):
@@ -273,8 +275,47 @@ def test_accumulators_that_can_overflow() -> None:
     assert bias.data is not None
     values = bias.data.copy()
     values[2] = 2**31 - 1
-    assert "output channel 2 can overflow" in refused(changed(graph, 2, data=values)).message
-    assert "can overflow" in refused(changed(graph, 3, quantization=affine(1e-12))).message
+    error = refused(changed(graph, 2, data=values))
+    assert "operator 0 CONV_2D, tensor 2" in error.message
+    assert "output channel 2 can overflow" in error.message
+    assert "representative_dataset" in error.hint
+    assert "supported operators" not in error.hint
+
+
+def test_accumulators_up_to_the_last_bit() -> None:
+    def model(bias: int) -> Graph:
+        builder = GraphBuilder()
+        weights = builder.constant(np.array([[-128, 127]], np.int8), 1e-6)
+        inputs = [builder.input((1, 2), scale=1.0), weights, builder.constant(np.array([bias], np.int32))]
+        builder.tensors[inputs[2]] = replace(builder.tensors[inputs[2]], quantization=affine(1e-6))
+        return builder.build([builder.operator("FULLY_CONNECTED", inputs, scale=1e3)])
+
+    largest = 2**31 - 1 - 256 * 255
+    check(model(largest))
+    check(model(-largest))
+    for bias in (largest + 1, -largest - 1, -(2**31)):
+        assert "can overflow" in refused(model(bias)).message
+
+
+def test_multipliers_up_to_the_largest_shift() -> None:
+    def model(multiplier: float) -> Graph:
+        builder = GraphBuilder()
+        image = builder.input((1, 2, 2, 1), scale=1.0)
+        weights = builder.constant(np.ones((1, 1, 1, 1), np.int8), multiplier)
+        inputs = [image, weights]
+        return builder.build([builder.operator("CONV_2D", inputs, stride_h=1, stride_w=1, scale=1.0)])
+
+    check(model(2.0**29))
+    make_plan(model(2.0**30 - 64))
+    assert "makes a multiplier of 1.07374e+09" in refused(model(2.0**30)).message
+
+
+def test_groups_that_do_not_divide_the_channels() -> None:
+    graph = window("CONV_2D")
+    weights = graph.tensors[1]
+    assert weights.data is not None
+    grouped = changed(graph, 1, shape=(4, 3, 3, 1), data=weights.data[..., :1])
+    assert "4 output channels do not divide into 3 groups" in refused(grouped).message
 
 
 def test_scales_that_cannot_express_six() -> None:
@@ -290,7 +331,7 @@ def test_scales_that_cannot_express_six() -> None:
 def test_relu_that_rescales_absurdly() -> None:
     builder = GraphBuilder()
     graph = builder.build([builder.operator("RELU", [builder.input((1, 4), scale=1e10)], scale=1e-10)])
-    assert "times the output's" in refused(graph).message
+    assert "makes a multiplier of 1e+20" in refused(graph).message
 
 
 @pytest.mark.parametrize("kind", WINDOWS[2:])

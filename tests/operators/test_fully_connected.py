@@ -43,6 +43,19 @@ def rounded_product(input_scale: float, weight_scale: float, output_scale: float
     return build
 
 
+def dead_channel(multiplier: float) -> Build:
+    """As converters write a channel that RELU always makes 0: with an output scale next to nothing."""
+
+    def build(builder: GraphBuilder) -> int:
+        features = builder.input((1, 8), scale=1.0, zero_point=-128)
+        weights = builder.rng.integers(-127, 128, (5, 8), dtype=np.int8)
+        inputs = [features, builder.constant(weights, multiplier), -1]
+        options = {"fused_activation_function": "RELU"}
+        return builder.operator("FULLY_CONNECTED", inputs, scale=1.0, zero_point=-128, **options)
+
+    return build
+
+
 SUITE = Suite(
     (
         *(
@@ -75,6 +88,8 @@ SUITE = Suite(
             Case(f"input zero point {zero}", dense((2, 9), 4, input_zero_point=zero))
             for zero in (-128, 0, 127)
         ),
+        Case("multiplier that shifts bits out", dead_channel(23744.0)),
+        Case("multiplier that shifts nearly all out", dead_channel(2.0**28)),
         Case("multiplier above 1", dense((1, 4), 4, output=OutputQuantization(1e-5, 0))),
         *(
             Case(f"scales {number}", rounded_product(*scales))
