@@ -310,12 +310,6 @@ def _scale(tensor: Tensor) -> float:
     return float(tensor.quantization.scale[0])
 
 
-def _one_batch(site: Site) -> Iterator[Problem]:
-    if site.input(0).shape[0] != 1:
-        reason = f"has a batch of {site.input(0).shape[0]}, where only 1 is supported"
-        yield Problem(site.input(0), reason, "convert the model with a batch size of 1")
-
-
 def _window(site: Site) -> Iterator[Problem]:
     """Strides and the filter's reach fit 16 bits."""
     options = site.operator.options
@@ -461,12 +455,12 @@ INT8_RULES: Mapping[str, OperatorRule] = {
     "CONV_2D": OperatorRule(
         (_IMAGE, _weights(4, 0), _BIAS),
         (_IMAGE_OUTPUT,),
-        (_one_batch, _window, _fused, _accumulator(0)),
+        (_window, _fused, _accumulator(0)),
     ),
     "DEPTHWISE_CONV_2D": OperatorRule(
         (_IMAGE, _weights(4, 3), _BIAS),
         (_IMAGE_OUTPUT,),
-        (_one_batch, _window, _fused, _accumulator(3)),
+        (_window, _fused, _accumulator(3)),
     ),
     "FULLY_CONNECTED": OperatorRule(
         (_INPUT, _weights(2, 0), _BIAS),

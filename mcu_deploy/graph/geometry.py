@@ -25,11 +25,6 @@ def output_size(input_size: int, filter_size: int, stride: int, dilation: int, p
     return -(-(input_size - effective_filter_size(filter_size, dilation) + 1) // stride)
 
 
-def padding_before(input_size: int, filter_size: int, stride: int, dilation: int, padding: str) -> int:
-    """Positions before the first input that the first window covers: half of the total, rounded down."""
-    return conv_geometry(input_size, filter_size, stride, dilation, padding)[1]
-
-
 def conv_geometry(
     input_size: int, filter_size: int, stride: int, dilation: int, padding: str
 ) -> tuple[int, int, int]:

@@ -66,8 +66,11 @@ def _check_bias(inputs: Inputs, channels: int) -> None:
 def _conv_2d(inputs: Inputs, options: Options) -> Shape:
     image, weights = _given(inputs, 0, 4), _given(inputs, 1, 4)
     channels, filter_height, filter_width, depth = weights.shape
-    if depth != image.shape[3]:
+    groups, rest = divmod(image.shape[3], depth)
+    if rest:
         raise ModelError(f"the filter has {depth} input channels, but the input has {image.shape[3]}")
+    if channels % groups:
+        raise ModelError(f"the filter's {channels} output channels do not divide into {groups} groups")
     _check_bias(inputs, channels)
     height, width = _windows(image.shape, filter_height, filter_width, options)
     return image.shape[0], height, width, channels

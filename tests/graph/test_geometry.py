@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from mcu_deploy.errors import ModelError
-from mcu_deploy.graph.geometry import conv_geometry, padding_before
+from mcu_deploy.graph.geometry import conv_geometry
 
 SIZES = [
     (size, taps, stride, dilation)
@@ -22,7 +22,6 @@ def test_windows_cover_the_input_as_defined(padding: str) -> None:
                 conv_geometry(size, taps, stride, dilation, padding)
             continue
         outputs, before, after = conv_geometry(size, taps, stride, dilation, padding)
-        assert before == padding_before(size, taps, stride, dilation, padding)
         last = (outputs - 1) * stride - before + reach - 1
         if padding == "VALID":
             starts = [start for start in range(0, size, stride) if start + reach <= size]
