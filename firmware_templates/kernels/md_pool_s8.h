@@ -14,8 +14,8 @@ typedef struct {
 
 /* input[batches][input_height][input_width][channels],
  * output[batches][output_height][output_width][channels]; they must not overlap.
- * The average is rounded to the nearest, halves away from zero. Range: at most 2^23 positions in a
- * window. */
+ * The average is rounded to the nearest, halves away from zero. Range: at most 2^23 positions of a
+ * window are inside of the input. */
 void md_average_pool_s8(const md_pool_s8_t *p, const int8_t *input, int8_t *output);
 
 /* As md_average_pool_s8, with the largest instead of the average. */

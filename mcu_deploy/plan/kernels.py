@@ -105,7 +105,7 @@ def _pool(name: str) -> Kernel:
         function=f"md_{name}_pool_s8",
         header="md_pool_s8.h",
         headers=("md_requantize.h", "md_window.h"),
-        sources=(f"portable/md_{name}_pool_s8.c",),
+        sources=("portable/md_pool_s8.c",),
         reason=_always("any window"),
         lower=lowering.lower_pool,
         struct="md_pool_s8_t",
