@@ -448,7 +448,7 @@ def _weights(rank: int, channel_axis: int) -> TensorRule:
     )
 
 
-_POOL = OperatorRule((_IMAGE,), (_IMAGE_OUTPUT,), (_one_batch, _window, _fused, _same_quantization))
+_POOL = OperatorRule((_IMAGE,), (_IMAGE_OUTPUT,), (_window, _pool_positions, _fused, _same_quantization))
 
 INT8_RULES: Mapping[str, OperatorRule] = {
     "AVERAGE_POOL_2D": _POOL,

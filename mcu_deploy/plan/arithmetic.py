@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcu_deploy.errors import ModelError
-
 INT8_MIN, INT8_MAX = -128, 127
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 MAX_LEFT_SHIFT = 30
@@ -50,11 +48,10 @@ def round_half_away(value: float) -> int:
 def quantize_multiplier(real: float) -> Multiplier:
     """TFLite's ``QuantizeMultiplier``: ``real`` as a 31-bit significand and a shift.
 
-    Raises:
-        ModelError: ``real`` is negative, not finite, or 2**30 and more.
+    Args:
+        real: 0 to 2**30 - 1, as ``graph.checks`` lets it be.
     """
-    if not (math.isfinite(real) and real >= 0):
-        raise ModelError(f"the scales give a multiplier of {real}", "quantise the model anew")
+    assert 0 <= real < 2**MAX_LEFT_SHIFT
     if real == 0.0:
         return Multiplier(0, 0)
     fraction, shift = math.frexp(real)
@@ -62,8 +59,7 @@ def quantize_multiplier(real: float) -> Multiplier:
     if significand == 2**31:
         significand //= 2
         shift += 1
-    if shift > MAX_LEFT_SHIFT:
-        raise ModelError(f"the scales give a multiplier of {real:g}", "quantise the model anew")
+    assert shift <= MAX_LEFT_SHIFT
     return Multiplier(0, 0) if shift < -31 else Multiplier(significand, shift)
 
 
@@ -85,9 +81,6 @@ def activation_range(activation: str, scale: np.float32, zero_point: int) -> tup
         activation: the schema's name, one of ``ACTIVATIONS``.
         scale: of the output tensor.
         zero_point: of the output tensor.
-
-    Raises:
-        ModelError: another activation, or a scale so small that a bound leaves int32.
     """
     bounds: dict[str, tuple[float | None, float | None]] = {
         "NONE": (None, None),
@@ -95,10 +88,6 @@ def activation_range(activation: str, scale: np.float32, zero_point: int) -> tup
         "RELU6": (0.0, 6.0),
         "RELU_N1_TO_1": (-1.0, 1.0),
     }
-    if activation not in bounds:
-        raise ModelError(
-            f"fused activation {activation} is not supported", f"supported are {', '.join(ACTIVATIONS)}"
-        )
     low, high = bounds[activation]
     return (
         INT8_MIN if low is None else max(INT8_MIN, _quantize(low, scale, zero_point)),
@@ -107,22 +96,14 @@ def activation_range(activation: str, scale: np.float32, zero_point: int) -> tup
 
 
 def _quantize(value: float, scale: np.float32, zero_point: int) -> int:
-    with np.errstate(over="ignore"):
-        quotient = float(np.float32(value) / np.float32(scale))
-    if not abs(quotient) < 2**31 - 256:
-        raise ModelError(
-            f"an activation bound of {value:g} at scale {scale:g} leaves int32", "quantise the model anew"
-        )
+    quotient = float(np.float32(value) / np.float32(scale))
+    assert abs(quotient) < 2**31 - 256
     return zero_point + round_half_away(quotient)
 
 
 def saturate_to_int8(value: float, scale: np.float32, zero_point: int) -> int:
     """``value`` quantised to int8, saturated; the division in float32."""
-    with np.errstate(over="ignore"):
-        quotient = float(np.float32(value) / np.float32(scale))
-    # Far outside of int8 the exact value no longer matters, but it may not be finite.
-    quotient = min(max(quotient, -1e6), 1e6)
-    return min(max(zero_point + round_half_away(quotient), INT8_MIN), INT8_MAX)
+    return min(max(_quantize(value, scale, zero_point), INT8_MIN), INT8_MAX)
 
 
 def rounding_doubling_high_mul(a: int, b: int) -> int:
@@ -200,16 +181,10 @@ def softmax_exponentials(input_scale: np.float32, beta: np.float32) -> list[int]
     """exp of 0, -1, -2, ... input steps as SOFTMAX computes it: Q0.31, as many as can contribute.
 
     The rescaling of the steps to Q5.26 is TFLite's ``PreprocessSoftmaxScaling`` and ``CalculateInputRadius``,
-    in double precision.
-
-    Raises:
-        ModelError: the scale is one that TFLite does not accept.
+    in double precision; TFLite demands that a step is more than 2**-26.
     """
     real = min(float(beta) * float(input_scale) * 2**26, 2**31 - 1.0)
-    if not real > 1.0:
-        raise ModelError(
-            f"scale {input_scale:g} with beta {beta:g} is out of range", "quantise the model anew"
-        )
+    assert real > 1.0
     # The one multiplier that may need a shift by 31; then only the difference 0 remains.
     fraction, shift = math.frexp(real)
     significand = round_half_away(fraction * 2**31)

@@ -67,96 +67,61 @@ def _depthwise(graph: Graph, operator: Operator) -> str | None:
     return None
 
 
-_MATMUL_HEADERS = ("md_matmul_s8.h", "md_requantize.h")
-_MATMUL_SOURCE = "portable/md_matmul_s8.c"
-
-
-def _rows(
-    reason: Callable[[Graph, Operator], str | None], lower: Callable[[Graph, Operator, str], Lowered]
+def _portable(
+    function: str,
+    reason: str | Callable[[Graph, Operator], str | None],
+    lower: Callable[[Graph, Operator, str], Lowered],
+    headers: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
+    family: str | None = None,
 ) -> Kernel:
+    """A kernel in portable C; header, source and struct are named after the function, or its family."""
+    family = family or function
     return Kernel(
         implementation=PORTABLE,
-        function="md_fully_connected_s8",
-        header="md_fully_connected_s8.h",
-        headers=_MATMUL_HEADERS,
-        sources=("portable/md_fully_connected_s8.c", _MATMUL_SOURCE),
-        reason=reason,
+        function=f"{function}_s8",
+        header=f"{family}_s8.h",
+        headers=headers,
+        sources=(f"portable/{family}_s8.c", *sources),
+        reason=_always(reason) if isinstance(reason, str) else reason,
         lower=lower,
-        struct="md_fully_connected_s8_t",
+        struct=f"{family}_s8_t",
     )
+
+
+def _rows(reason: str | Callable[[Graph, Operator], str | None]) -> Kernel:
+    headers, sources = ("md_matmul_s8.h", "md_requantize.h"), ("portable/md_matmul_s8.c",)
+    return _portable("md_fully_connected", reason, lowering.lower_rows, headers, sources)
 
 
 def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> Kernel:
-    return Kernel(
-        implementation=PORTABLE,
-        function="md_conv2d_s8",
-        header="md_conv2d_s8.h",
-        headers=(*_MATMUL_HEADERS, "md_window.h"),
-        sources=("portable/md_conv2d_s8.c", _MATMUL_SOURCE),
-        reason=_always(reason),
-        lower=lower,
-        struct="md_conv2d_s8_t",
-    )
+    headers = ("md_matmul_s8.h", "md_requantize.h", "md_window.h")
+    return _portable("md_conv2d", reason, lower, headers, ("portable/md_matmul_s8.c",))
 
 
-def _pool(name: str) -> Kernel:
-    return Kernel(
-        implementation=PORTABLE,
-        function=f"md_{name}_pool_s8",
-        header="md_pool_s8.h",
-        headers=("md_requantize.h", "md_window.h"),
-        sources=("portable/md_pool_s8.c",),
-        reason=_always("any window"),
-        lower=lowering.lower_pool,
-        struct="md_pool_s8_t",
-    )
+def _pool(function: str) -> Kernel:
+    headers = ("md_requantize.h", "md_window.h")
+    return _portable(function, "any window", lowering.lower_pool, headers, family="md_pool")
 
 
-_DEPTHWISE = Kernel(
-    implementation=PORTABLE,
-    function="md_depthwise_conv2d_s8",
-    header="md_depthwise_conv2d_s8.h",
-    headers=("md_requantize.h", "md_window.h"),
-    sources=("portable/md_depthwise_conv2d_s8.c",),
-    reason=_depthwise,
-    lower=lowering.lower_depthwise,
-    struct="md_depthwise_conv2d_s8_t",
+_DEPTHWISE = _portable(
+    "md_depthwise_conv2d", _depthwise, lowering.lower_depthwise, ("md_requantize.h", "md_window.h")
 )
-
-_RELU = Kernel(
-    implementation=PORTABLE,
-    function="md_lookup_s8",
-    header="md_lookup_s8.h",
-    headers=(),
-    sources=("portable/md_lookup_s8.c",),
-    reason=_always("a function of one int8 value is a table"),
-    lower=lowering.lower_relu,
-    struct="md_lookup_s8_t",
-)
-
-_SOFTMAX = Kernel(
-    implementation=PORTABLE,
-    function="md_softmax_s8",
-    header="md_softmax_s8.h",
-    headers=("md_requantize.h",),
-    sources=("portable/md_softmax_s8.c",),
-    reason=_always("exponentials from a table"),
-    lower=lowering.lower_softmax,
-    struct="md_softmax_s8_t",
-)
+_RELU = _portable("md_lookup", "a function of one int8 value is a table", lowering.lower_relu)
+_SOFTMAX = _portable("md_softmax", "exponentials from a table", lowering.lower_softmax, ("md_requantize.h",))
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
-    "AVERAGE_POOL_2D": (_pool("average"),),
+    "AVERAGE_POOL_2D": (_pool("md_average_pool"),),
     "CONV_2D": (
-        _rows(_convolution_as_rows, lowering.lower_convolution_as_rows),
+        _rows(_convolution_as_rows),
         _gathered("any window: gathered into rows of a matrix", lowering.lower_convolution),
     ),
     "DEPTHWISE_CONV_2D": (
         _DEPTHWISE,
         _gathered("depth multiplier above 1: a convolution in groups", lowering.lower_depthwise_as_groups),
     ),
-    "FULLY_CONNECTED": (_rows(_always("each batch is a row of a matrix"), lowering.lower_fully_connected),),
-    "MAX_POOL_2D": (_pool("max"),),
+    "FULLY_CONNECTED": (_rows("each batch is a row of a matrix"),),
+    "MAX_POOL_2D": (_pool("md_max_pool"),),
     "RELU": (_RELU,),
     "RELU6": (_RELU,),
     "SOFTMAX": (_SOFTMAX,),

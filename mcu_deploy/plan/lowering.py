@@ -2,8 +2,8 @@
 
 Each ``lower_*`` function takes the graph, the operator and a prefix for the names of its constants, and
 returns a ``Lowered`` whose parameters are the fields of the kernel's C struct
-(``firmware_templates/kernels``). They raise ``ModelError`` without naming the operator; the planner adds
-that.
+(``firmware_templates/kernels``). The graph has passed ``graph.checks``: what is asserted here is refused
+there.
 """
 
 from __future__ import annotations
@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.geometry import conv_geometry
-from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
+from mcu_deploy.graph.ir import Graph, Operator, Tensor
 from mcu_deploy.plan import arithmetic
 from mcu_deploy.plan.arithmetic import Multiplier
 from mcu_deploy.plan.types import Constant
@@ -25,10 +24,6 @@ MATMUL_CHANNELS = 2  # md_matmul_s8.h: channels side by side
 CONV2D_ROWS = 2  # MD_CONV2D_ROWS
 DEPTHWISE_CHANNELS = 4  # md_depthwise_conv2d_s8.h: channels side by side
 DEPTHWISE_TAP_BYTES = 8  # MD_DEPTHWISE_CONV2D_TAP_BYTES
-SOFTMAX_MAX_DEPTH = 4095  # md_softmax_s8.h
-POOL_MAX_POSITIONS = 2**23  # md_pool_s8.h
-
-_REQUANTISE = "quantise the model anew, with symmetric int8 weights and int32 biases"
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,26 +104,6 @@ class Filters:
         return len(self.multipliers)
 
 
-def activation(graph: Graph, index: int) -> Tensor:
-    """The int8 activation tensor ``index``, which must be quantised with one scale."""
-    tensor = graph.tensors[index]
-    if tensor.data is not None:
-        raise ModelError("it works on a constant", "fold constants before converting the model")
-    _check_int8(tensor)
-    return tensor
-
-
-def _check_int8(tensor: Tensor) -> None:
-    quantization = tensor.quantization
-    if tensor.dtype is not DataType.INT8 or quantization is None or quantization.scale.size != 1:
-        raise ModelError("it works on a tensor that is not int8 with one scale", _REQUANTISE)
-    scale = float(quantization.scale[0])
-    if not (np.isfinite(scale) and scale > 0):
-        raise ModelError(f"a tensor has the scale {scale:g}", _REQUANTISE)
-    if not -128 <= int(quantization.zero_point[0]) <= 127:
-        raise ModelError(f"a tensor has the zero point {quantization.zero_point[0]}", _REQUANTISE)
-
-
 def scale(tensor: Tensor) -> np.float32:
     """The scale of an int8 activation."""
     assert tensor.quantization is not None
@@ -148,14 +123,8 @@ def _integer(operator: Operator, name: str, default: int | None = None) -> int:
 
 
 def window(graph: Graph, operator: Operator, filter_size: tuple[int, int]) -> Window:
-    """The window of a convolution or pooling operator.
-
-    Raises:
-        ModelError: its tensors are not NHWC, or the output does not have the size that results.
-    """
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    if len(source.shape) != 4 or len(result.shape) != 4:
-        raise ModelError("its tensors do not have four dimensions", "give it NHWC tensors")
+    """The window of a convolution or pooling operator."""
+    source = graph.tensors[operator.inputs[0]]
     stride = (_integer(operator, "stride_h"), _integer(operator, "stride_w"))
     dilation = (
         _integer(operator, "dilation_h_factor", 1),
@@ -166,14 +135,9 @@ def window(graph: Graph, operator: Operator, filter_size: tuple[int, int]) -> Wi
         conv_geometry(source.shape[axis + 1], filter_size[axis], stride[axis], dilation[axis], padding)
         for axis in (0, 1)
     )
-    output = (rows[0], columns[0])
-    if result.shape[:3] != (source.shape[0], *output):
-        raise ModelError(
-            f"its output has shape {result.shape}, but its windows make {output}", "convert it anew"
-        )
     return Window(
         (source.shape[1], source.shape[2]),
-        output,
+        (rows[0], columns[0]),
         filter_size,
         stride,
         dilation,
@@ -188,32 +152,26 @@ def fused_activation(operator: Operator, result: Tensor) -> tuple[int, int]:
     return arithmetic.activation_range(name, scale(result), zero_point(result))
 
 
-def filter_tensor(graph: Graph, operator: Operator) -> Tensor:
-    """The constant int8 weights of a convolution or FULLY_CONNECTED."""
-    tensor = graph.tensors[operator.inputs[1]]
-    if tensor.data is None or tensor.dtype is not DataType.INT8 or tensor.quantization is None:
-        raise ModelError("its weights are not constant, quantised int8", _REQUANTISE)
-    if np.any(tensor.quantization.zero_point):
-        raise ModelError("its weights have a zero point", _REQUANTISE)
-    return tensor
+def filter_data(graph: Graph, operator: Operator) -> npt.NDArray[np.int8]:
+    """The weights of a convolution or FULLY_CONNECTED, in the shape that the file gives them."""
+    data = graph.tensors[operator.inputs[1]].data
+    assert data is not None
+    return data.astype(np.int8)
 
 
 def _bias(graph: Graph, operator: Operator, channels: int) -> npt.NDArray[np.int64]:
     if len(operator.inputs) < 3 or operator.inputs[2] < 0:
         return np.zeros(channels, np.int64)
-    tensor = graph.tensors[operator.inputs[2]]
-    if tensor.data is None or tensor.dtype is not DataType.INT32 or tensor.elements != channels:
-        raise ModelError(f"its bias is not a constant of {channels} int32", _REQUANTISE)
-    return tensor.data.astype(np.int64).reshape(channels)
+    data = graph.tensors[operator.inputs[2]].data
+    assert data is not None
+    return data.astype(np.int64)
 
 
 def _multipliers(graph: Graph, operator: Operator, channels: int) -> tuple[Multiplier, ...]:
     source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    quantization = filter_tensor(graph, operator).quantization
+    quantization = graph.tensors[operator.inputs[1]].quantization
     assert quantization is not None
     scales = quantization.scale
-    if scales.size not in (1, channels):
-        raise ModelError(f"its weights have {scales.size} scales for {channels} channels", _REQUANTISE)
     made = [arithmetic.effective_multiplier(scale(source), scale(result), one) for one in scales]
     return tuple(made) if scales.size == channels else tuple(made * channels)
 
@@ -228,19 +186,12 @@ def fold(graph: Graph, operator: Operator, weights: npt.NDArray[np.int8]) -> Fil
         graph: that the operator is from.
         operator: CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED.
         weights: int8, shape (channels, depth), a row an output channel.
-
-    Raises:
-        ModelError: quantisation that TFLite does not define, or an accumulator that could leave int32.
     """
-    source = activation(graph, operator.inputs[0])
-    result = graph.tensors[operator.outputs[0]]
-    _check_int8(result)
+    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
     channels = weights.shape[0]
     wide = weights.astype(np.int64)
     bias = _bias(graph, operator, channels) - zero_point(source) * wide.sum(axis=1)
-    largest = int((np.abs(bias) + 128 * np.abs(wide).sum(axis=1)).max())
-    if largest > arithmetic.INT32_MAX:
-        raise ModelError(f"its accumulator can reach {largest}, more than int32 holds", _REQUANTISE)
+    assert (np.abs(bias) + 128 * np.abs(wide).sum(axis=1)).max() <= arithmetic.INT32_MAX
     return Filters(
         weights,
         bias.astype(np.int32),
@@ -303,61 +254,43 @@ def _matmul(
 
 
 def convolution_groups(graph: Graph, operator: Operator) -> int:
-    """Groups of a CONV_2D: input channels over the filter's.
-
-    Raises:
-        ModelError: the channels do not divide.
-    """
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    weights = filter_tensor(graph, operator)
-    if len(weights.shape) != 4 or len(source.shape) != 4 or len(result.shape) != 4:
-        raise ModelError("its tensors do not have four dimensions", "give it NHWC tensors")
-    groups, rest = divmod(source.shape[3], weights.shape[3])
-    if rest or groups == 0 or weights.shape[0] % groups or weights.shape[0] != result.shape[3]:
-        raise ModelError(
-            f"its filters {weights.shape} fit neither input {source.shape} nor output {result.shape}",
-            "convert it anew",
-        )
-    return groups
+    """Groups of a CONV_2D: input channels over the filter's."""
+    return graph.tensors[operator.inputs[0]].shape[3] // graph.tensors[operator.inputs[1]].shape[3]
 
 
 def convolution_window(graph: Graph, operator: Operator) -> Window:
     """The window of a CONV_2D or DEPTHWISE_CONV_2D."""
-    shape = filter_tensor(graph, operator).shape
-    if len(shape) != 4:
-        raise ModelError("its filters do not have four dimensions", "convert it anew")
+    shape = graph.tensors[operator.inputs[1]].shape
     return window(graph, operator, (shape[1], shape[2]))
 
 
-def lower_convolution_as_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """A CONV_2D for ``md_fully_connected_s8``."""
-    tensor = filter_tensor(graph, operator)
-    assert tensor.data is not None
-    result = graph.tensors[operator.outputs[0]]
-    filters = fold(graph, operator, tensor.data.astype(np.int8).reshape(tensor.shape[0], -1))
-    parameters, constants = _matmul(prefix, filters, tensor.index)
-    return Lowered({**parameters, "rows": result.elements // result.shape[3]}, constants)
+def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """A FULLY_CONNECTED, or a CONV_2D whose windows lie in memory as rows, for ``md_fully_connected_s8``."""
+    weights = filter_data(graph, operator)
+    channels = weights.shape[0]
+    filters = fold(graph, operator, weights.reshape(channels, -1))
+    parameters, constants = _matmul(prefix, filters, operator.inputs[1])
+    rows = graph.tensors[operator.outputs[0]].elements // channels
+    return Lowered({**parameters, "rows": rows}, constants)
 
 
 def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A CONV_2D for ``md_conv2d_s8``."""
-    tensor = filter_tensor(graph, operator)
-    assert tensor.data is not None
-    weights = tensor.data.astype(np.int8).reshape(tensor.shape[0], -1)
-    return _lower_gathered(graph, operator, prefix, weights, convolution_groups(graph, operator))
+    weights = filter_data(graph, operator)
+    groups = convolution_groups(graph, operator)
+    return _lower_gathered(graph, operator, prefix, weights.reshape(weights.shape[0], -1), groups)
 
 
 def lower_depthwise_as_groups(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A DEPTHWISE_CONV_2D for ``md_conv2d_s8``: a group for each input channel."""
-    weights = _depthwise_weights(graph, operator)
     groups = graph.tensors[operator.inputs[0]].shape[3]
-    return _lower_gathered(graph, operator, prefix, weights, groups)
+    return _lower_gathered(graph, operator, prefix, _depthwise_weights(graph, operator), groups)
 
 
 def _lower_gathered(
     graph: Graph, operator: Operator, prefix: str, weights: npt.NDArray[np.int8], groups: int
 ) -> Lowered:
-    source = activation(graph, operator.inputs[0])
+    source = graph.tensors[operator.inputs[0]]
     sliding = convolution_window(graph, operator)
     filters = fold(graph, operator, weights)
     parameters, constants = _matmul(prefix, filters, operator.inputs[1], groups)
@@ -378,34 +311,19 @@ def _lower_gathered(
 
 
 def depth_multiplier(graph: Graph, operator: Operator) -> int:
-    """Output channels of a DEPTHWISE_CONV_2D for each input channel.
-
-    Raises:
-        ModelError: the channels do not fit.
-    """
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    weights = filter_tensor(graph, operator)
-    if len(weights.shape) != 4 or len(source.shape) != 4 or len(result.shape) != 4 or weights.shape[0] != 1:
-        raise ModelError("its tensors do not have the shapes of a depthwise convolution", "convert it anew")
-    multiplier, rest = divmod(weights.shape[3], source.shape[3])
-    if rest or weights.shape[3] != result.shape[3]:
-        raise ModelError(
-            f"its filters {weights.shape} fit neither input {source.shape} nor output {result.shape}",
-            "convert it anew",
-        )
-    return multiplier
+    """Output channels of a DEPTHWISE_CONV_2D for each input channel."""
+    return graph.tensors[operator.inputs[1]].shape[3] // graph.tensors[operator.inputs[0]].shape[3]
 
 
 def _depthwise_weights(graph: Graph, operator: Operator) -> npt.NDArray[np.int8]:
     """The weights as (channels, taps)."""
-    tensor = filter_tensor(graph, operator)
-    assert tensor.data is not None
-    return np.ascontiguousarray(tensor.data.astype(np.int8).reshape(-1, tensor.shape[3]).T)
+    weights = filter_data(graph, operator)
+    return np.ascontiguousarray(weights.reshape(-1, weights.shape[3]).T)
 
 
 def lower_depthwise(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A DEPTHWISE_CONV_2D with depth multiplier 1 for ``md_depthwise_conv2d_s8``."""
-    source = activation(graph, operator.inputs[0])
+    source = graph.tensors[operator.inputs[0]]
     sliding = convolution_window(graph, operator)
     filters = fold(graph, operator, _depthwise_weights(graph, operator))
     constants = (
@@ -428,44 +346,12 @@ def lower_depthwise(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     )
 
 
-def lower_fully_connected(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """A FULLY_CONNECTED for ``md_fully_connected_s8``."""
-    source, result = activation(graph, operator.inputs[0]), graph.tensors[operator.outputs[0]]
-    tensor = filter_tensor(graph, operator)
-    assert tensor.data is not None
-    if str(operator.options.get("weights_format", "DEFAULT")) != "DEFAULT":
-        raise ModelError("its weights are shuffled", "convert it anew")
-    if len(tensor.shape) != 2:
-        raise ModelError(f"its weights have shape {tensor.shape}, not two dimensions", "convert it anew")
-    channels, depth = tensor.shape
-    rows, rest = divmod(source.elements, depth)
-    if rest or result.elements != rows * channels or result.shape[-1:] != (channels,):
-        raise ModelError(
-            f"its weights {tensor.shape} fit neither input {source.shape} nor output {result.shape}",
-            "convert it anew",
-        )
-    filters = fold(graph, operator, tensor.data.astype(np.int8))
-    parameters, constants = _matmul(prefix, filters, tensor.index)
-    return Lowered({**parameters, "rows": rows}, constants)
-
-
 def lower_pool(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """An AVERAGE_POOL_2D or MAX_POOL_2D for ``md_average_pool_s8`` or ``md_max_pool_s8``."""
     del prefix
-    source, result = activation(graph, operator.inputs[0]), graph.tensors[operator.outputs[0]]
-    _check_int8(result)
-    if abs(float(scale(source)) - float(scale(result))) > 1e-6 or zero_point(source) != zero_point(result):
-        raise ModelError("its input and output are quantised differently", _REQUANTISE)
+    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
     size = (_integer(operator, "filter_height"), _integer(operator, "filter_width"))
     sliding = window(graph, operator, size)
-    if result.shape[3] != source.shape[3]:
-        raise ModelError(
-            f"its output has {result.shape[3]} channels, its input {source.shape[3]}", "convert it anew"
-        )
-    if sliding.taps > POOL_MAX_POSITIONS:
-        raise ModelError(
-            f"its window has {sliding.taps} positions", f"at most {POOL_MAX_POSITIONS} are possible"
-        )
     low, high = fused_activation(operator, result)
     return Lowered(
         {
@@ -480,9 +366,7 @@ def lower_pool(graph: Graph, operator: Operator, prefix: str) -> Lowered:
 
 def lower_relu(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A RELU (which rescales) or RELU6 (which does not) for ``md_lookup_s8``."""
-    source, result = activation(graph, operator.inputs[0]), graph.tensors[operator.outputs[0]]
-    _check_int8(result)
-    _check_same_elements(source, result)
+    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
     table = _relu_table(source, result) if operator.kind == "RELU" else _relu6_table(source)
     constant = Constant(f"{prefix}_table", np.array(table, np.int8))
     return Lowered({"table": constant.name, "count": source.elements}, (constant,))
@@ -504,21 +388,10 @@ def _relu6_table(source: Tensor) -> list[int]:
     return [min(max(value, zero_point(source)), high) for value in range(-128, 128)]
 
 
-def _check_same_elements(source: Tensor, result: Tensor) -> None:
-    if source.elements != result.elements:
-        raise ModelError(f"its input has shape {source.shape}, its output {result.shape}", "convert it anew")
-
-
 def lower_softmax(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A SOFTMAX for ``md_softmax_s8``."""
-    source, result = activation(graph, operator.inputs[0]), graph.tensors[operator.outputs[0]]
-    _check_int8(result)
-    _check_same_elements(source, result)
-    if float(scale(result)) != 1 / 256 or zero_point(result) != -128:
-        raise ModelError("its output is not quantised with scale 1/256 and zero point -128", _REQUANTISE)
-    depth = source.shape[-1] if source.shape else 1
-    if depth > SOFTMAX_MAX_DEPTH:
-        raise ModelError(f"it works on rows of {depth}", f"at most {SOFTMAX_MAX_DEPTH} are possible")
+    source = graph.tensors[operator.inputs[0]]
+    depth = source.shape[-1]
     beta = operator.options["beta"]
     assert isinstance(beta, float)
     table = arithmetic.softmax_exponentials(scale(source), np.float32(beta))

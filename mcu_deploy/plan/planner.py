@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.plan import kernels
@@ -16,9 +15,6 @@ def make_plan(graph: Graph, target: str = kernels.PORTABLE) -> Plan:
     Args:
         graph: a graph that ``graph.checks.check`` has passed.
         target: one of ``kernels.TARGETS``: what the core can run.
-
-    Raises:
-        ModelError: an operator cannot be performed, or could overflow; the message names it.
     """
     implementations = kernels.TARGETS[target]
     steps: list[Step] = []
@@ -27,14 +23,10 @@ def make_plan(graph: Graph, target: str = kernels.PORTABLE) -> Plan:
     for operator in graph.operators:
         if operator.kind in kernels.ALIASES:
             source = operator.inputs[0]
-            _check_alias(graph, operator)
             aliases[operator.outputs[0]] = aliases.get(source, source)
             removed[operator.index] = kernels.ALIASES[operator.kind]
         else:
             steps.append(_make_step(graph, operator, len(steps), implementations))
-    for tensor in graph.outputs:
-        if graph.tensors[tensor].data is not None:
-            raise ModelError(f"output tensor {tensor} is a constant", "remove it from the model's outputs")
     allocations = _allocate(graph, steps, aliases)
     buffers = [Buffer(one.size, one.first_step, one.last_step) for one in allocations]
     return Plan(
@@ -63,30 +55,10 @@ def resolve(plan: Plan, tensor: int) -> Allocation:
     return next(one for one in plan.allocations if one.tensor == root)
 
 
-def _named(operator: Operator, error: ModelError) -> ModelError:
-    return ModelError(f"operator {operator.index} ({operator.kind}): {error.message}", error.hint)
-
-
-def _check_alias(graph: Graph, operator: Operator) -> None:
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    if source.data is not None:
-        raise _named(
-            operator, ModelError("it works on a constant", "fold constants before converting the model")
-        )
-    if (source.bytes, source.dtype) != (result.bytes, result.dtype):
-        message = f"its input has shape {source.shape}, its output {result.shape}"
-        raise _named(operator, ModelError(message, "convert it anew"))
-
-
 def _make_step(graph: Graph, operator: Operator, index: int, implementations: tuple[str, ...]) -> Step:
-    try:
-        return _lower(graph, operator, index, implementations)
-    except ModelError as error:
-        raise _named(operator, error) from None
-
-
-def _lower(graph: Graph, operator: Operator, index: int, implementations: tuple[str, ...]) -> Step:
-    for kernel in kernels.KERNELS.get(operator.kind, ()):
+    macs = operator_macs(graph, operator)
+    assert macs is not None
+    for kernel in kernels.KERNELS[operator.kind]:
         if kernel.implementation not in implementations:
             continue
         reason = kernel.reason(graph, operator)
@@ -105,9 +77,9 @@ def _lower(graph: Graph, operator: Operator, index: int, implementations: tuple[
             parameters=lowered.parameters,
             constants=lowered.constants,
             scratch_bytes=lowered.scratch_bytes,
-            macs=operator_macs(graph, operator),
+            macs=macs,
         )
-    raise ModelError("there is no kernel for it", f"supported are {', '.join(kernels.supported_kinds())}")
+    raise AssertionError(f"no implementation of {operator.kind} among {implementations}")
 
 
 def _allocate(graph: Graph, steps: list[Step], aliases: dict[int, int]) -> list[Allocation]:

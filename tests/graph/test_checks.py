@@ -178,6 +178,11 @@ def test_dilations(kind: str) -> None:
 @pytest.mark.parametrize("kind", WINDOWS[2:])
 def test_pooling_windows(kind: str) -> None:
     assert "size of 0" in refused(window(kind, filter_height=0)).message
+    graph = window(kind, filter_height=4096, filter_width=2049, stride_h=4096, stride_w=2049)
+    one = changed(graph, graph.outputs[0], shape=(1, 1, 1, 3))
+    check(one)
+    large = refused(changed(one, 0, shape=(1, 4096, 2049, 3))).message
+    assert "the window covers 8392704 inputs, where at most 8388608 are supported" in large
     assert "filter spans 2147483647" in refused(window(kind, filter_width=2**31 - 1)).message
 
 

@@ -21,6 +21,7 @@ import pytest
 
 from mcu_deploy.codegen.model import model_sources
 from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import write_model
@@ -179,7 +180,7 @@ def parametrize(suite: Suite) -> pytest.MarkDecorator:
 
 @functools.cache
 def _model(suite: Suite) -> tuple[Graph, Mapping[str, tuple[int, ...]]]:
-    """The model of all cases, and the tensors that each case made."""
+    """The model of all cases, which passes the checks, and the tensors that each case made."""
     builder = GraphBuilder("cases", suite.seed)
     owned: dict[str, tuple[int, ...]] = {}
     outputs = []
@@ -187,7 +188,9 @@ def _model(suite: Suite) -> tuple[Graph, Mapping[str, tuple[int, ...]]]:
         first = len(builder.operators)
         outputs.append(case.build(builder))
         owned[case.name] = tuple(tensor for one in builder.operators[first:] for tensor in one.outputs)
-    return parse_model(write_model(builder.build(outputs)), "cases"), owned
+    graph = parse_model(write_model(builder.build(outputs)), "cases")
+    check(graph)
+    return graph, owned
 
 
 @functools.cache

@@ -49,6 +49,7 @@ SUITE = Suite(
             Case(f"{kind} global", pool(kind, (1, 25, 5, 7), (25, 5), (1, 1), "VALID")),
             Case(f"{kind} 1x1", pool(kind, (1, 3, 3, 2), (1, 1), (1, 1), "VALID")),
             Case(f"{kind} above input", pool(kind, (1, 3, 2, 2), (9, 9), (2, 2), "SAME")),
+            Case(f"{kind} far above input", pool(kind, (1, 3, 2, 2), (30_000, 30_000), (2, 2), "SAME")),
             Case(f"{kind} one channel", pool(kind, (1, 6, 6, 1), (2, 2), (2, 2), "VALID")),
             Case(f"{kind} two batches", pool(kind, (2, 4, 4, 3), (2, 2), (2, 2), "VALID")),
             *(
