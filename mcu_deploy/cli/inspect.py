@@ -35,7 +35,7 @@ def _text(document: dict[str, Any]) -> str:
             str(operator["index"]),
             operator["kind"],
             "x".join(map(str, operator["output_shape"])),
-            f"{operator['macs']:,}",
+            _count(operator["macs"]),
             f"{operator['weight_bytes']:,}",
             operator["quantisation"],
             operator["runs"],
@@ -44,13 +44,18 @@ def _text(document: dict[str, Any]) -> str:
     ]
     header = ["#", "operator", "output", "MACs", "weights", "output quantisation", "runs as"]
     parts.append(table(header, rows, right=(0, 3, 4)))
-    total = f"{document['macs']:,} MACs, {document['weight_bytes']:,} bytes of weights and biases"
+    total = f"{_count(document['macs'])} MACs, {document['weight_bytes']:,} bytes of weights and biases"
     if document["arena_bytes"] is not None:
         total += f", arena {document['arena_bytes']:,} bytes"
     parts.append(total)
     if document["problems"]:
         parts.append("cannot be deployed:\n" + "\n".join(f"  - {line}" for line in document["problems"]))
     return "\n\n".join(parts)
+
+
+def _count(macs: int | None) -> str:
+    """Unknown where an operator's tensors do not fit together."""
+    return "-" if macs is None else f"{macs:,}"
 
 
 def _tensors(role: str, tensors: list[dict[str, Any]]) -> str:

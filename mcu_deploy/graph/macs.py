@@ -4,26 +4,32 @@ from __future__ import annotations
 
 from math import prod
 
+from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.graph.shapes import output_shape
+
+# For each kind of operator with weights, the axes of these that one output element is a sum over.
+_SUMMED = {
+    "CONV_2D": slice(1, 4),
+    "DEPTHWISE_CONV_2D": slice(1, 3),
+    "FULLY_CONNECTED": slice(1, 2),
+}
 
 
-def operator_macs(graph: Graph, operator: Operator) -> int:
-    """Multiply-accumulates of one operator of a graph that has passed ``checks.check``.
+def operator_macs(graph: Graph, operator: Operator) -> int | None:
+    """Multiply-accumulates of one operator, or None where its tensors do not fit together.
 
     One for each output element and weight that it is made from, where taps that fall on the padding count
-    too. The bias, requantisation, and operators without weights (pooling, SOFTMAX) count none.
+    too. The bias, requantisation, and operators without weights (pooling, SOFTMAX) count none. The output's
+    shape is what inputs and options imply, whatever the file states.
     """
-    output = graph.tensors[operator.outputs[0]]
-    match operator.kind:
-        case "CONV_2D":
-            return output.elements * prod(graph.tensors[operator.inputs[1]].shape[1:])
-        case "DEPTHWISE_CONV_2D":
-            return output.elements * prod(graph.tensors[operator.inputs[1]].shape[1:3])
-        case "FULLY_CONNECTED":
-            return output.elements * graph.tensors[operator.inputs[1]].shape[-1]
-    return 0
-
-
-def graph_macs(graph: Graph) -> int:
-    """Multiply-accumulates of one inference."""
-    return sum(operator_macs(graph, operator) for operator in graph.operators)
+    summed = _SUMMED.get(operator.kind)
+    if summed is None:
+        return 0
+    inputs = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
+    try:
+        shape = output_shape(operator.kind, inputs, operator.options)
+    except ModelError:
+        return None
+    assert shape is not None
+    return prod(shape) * prod(graph.tensors[operator.inputs[1]].shape[summed])

@@ -22,7 +22,11 @@ def inspect_model(path: Path) -> dict[str, Any]:
     Raises:
         ModelError: the file is damaged. What merely cannot be deployed is listed under ``problems``.
     """
-    graph = read_model(path)
+    return inspect_graph(read_model(path))
+
+
+def inspect_graph(graph: Graph) -> dict[str, Any]:
+    """As ``inspect_model``, of a model that has been read."""
     card = card_by_hash(graph.sha256)
     plan, problems = _plan(graph)
     operators = [_operator(graph, operator, plan) for operator in graph.operators]
@@ -33,7 +37,7 @@ def inspect_model(path: Path) -> dict[str, Any]:
         "inputs": [_tensor(graph.tensors[index]) for index in graph.inputs],
         "outputs": [_tensor(graph.tensors[index]) for index in graph.outputs],
         "operators": operators,
-        "macs": sum(operator["macs"] for operator in operators),
+        "macs": _total([operator["macs"] for operator in operators]),
         "weight_bytes": sum(operator["weight_bytes"] for operator in operators),
         "arena_bytes": plan.arena_bytes if plan else None,
         "constant_bytes": plan.constant_bytes if plan else None,
@@ -41,12 +45,18 @@ def inspect_model(path: Path) -> dict[str, Any]:
     }
 
 
+def _total(macs: list[int | None]) -> int | None:
+    """The sum, which is unknown where a part is."""
+    known = [one for one in macs if one is not None]
+    return sum(known) if len(known) == len(macs) else None
+
+
 def _plan(graph: Graph) -> tuple[Plan | None, list[str]]:
     try:
         check(graph)
         return make_plan(graph), []
     except ModelError as error:
-        return None, list(error.details) or [f"{error.message}: {error.hint}"]
+        return None, list(error.details) or [f"{error.message}; {error.hint}"]
 
 
 def _operator(graph: Graph, operator: Operator, plan: Plan | None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Mutated files, from fixed seeds: each is read and checked, or refused with a ModelError, in bounded time.
 
-What passes must be sound enough for the steps that follow: it is counted and written again.
+Each that is read can be inspected, deployable or not. What passes must be sound enough for the steps that
+follow: it is counted, planned and written again.
 """
 
 import resource
@@ -16,9 +17,9 @@ from graph_models import small_graph
 from mcu_deploy.errors import McuDeployError, ModelError
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.checks import check
-from mcu_deploy.graph.macs import graph_macs
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import encode, model_values, write_model
+from mcu_deploy.pipeline.inspection import inspect_graph
 from mcu_deploy.reference.tflm import run_reference
 
 SLOWEST = 2.0
@@ -78,14 +79,18 @@ def mutants(data: bytes, mutation: Mutation, count: int, seed: int) -> Iterator[
 
 def survives(data: bytes) -> bool:
     """Whether the file passes; any exception but ModelError fails the test."""
+    graph = None
     try:
         graph = parse_model(data, "mutant")
         check(graph)
     except ModelError as error:
         for line in (error.message, error.hint, *error.details):
             assert line.isascii() and line.isprintable()
+        if graph is not None:
+            assert inspect_graph(graph)["problems"]
         return False
-    assert graph_macs(graph) >= 0
+    document = inspect_graph(graph)
+    assert document["macs"] >= 0 and not document["problems"]
     assert write_model(parse_model(write_model(graph), "again")) == write_model(graph)
     return True
 

@@ -13,7 +13,7 @@ from graph_models import REAL_INT8, REAL_OTHER, assert_same, small_graph
 from mcu_deploy.errors import InputError, ModelError
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.ir import DataType
-from mcu_deploy.graph.macs import graph_macs, operator_macs
+from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import parse_model, read_model
 from mcu_deploy.graph.schema import BUILTIN_OPERATORS, OPERATOR_OPTIONS, default_options
 from mcu_deploy.graph.writer import encode, model_values, write_model
@@ -49,7 +49,8 @@ def test_what_a_real_model_holds(model_path: ModelPath) -> None:
     list(zip(REAL_INT8, (65_714_076, 15_556_352, 18_740_192), strict=True)),
 )
 def test_macs_are_the_published_ones(model_path: ModelPath, name: str, macs: int) -> None:
-    assert graph_macs(read_model(model_path(name))) == macs
+    graph = read_model(model_path(name))
+    assert sum(operator_macs(graph, operator) or 0 for operator in graph.operators) == macs
 
 
 def test_macs_of_a_fully_connected_layer() -> None:
@@ -57,6 +58,18 @@ def test_macs_of_a_fully_connected_layer() -> None:
     output = builder.fully_connected(builder.input((1, 20)), 7)
     graph = builder.build([output])
     assert operator_macs(graph, graph.operators[0]) == 140
+
+
+def test_macs_of_tensors_that_do_not_fit_together_are_unknown() -> None:
+    builder = GraphBuilder()
+    graph = builder.build([builder.conv_2d(builder.input((1, 4, 4, 2)), 3, (1, 1))])
+    conv = graph.operators[0]
+    assert operator_macs(graph, conv) == 4 * 4 * 3 * 2
+    for inputs in ((0,), (0, -1), (0, 2), ()):
+        assert operator_macs(graph, replace(conv, inputs=inputs)) is None
+    dense = replace(conv, kind="FULLY_CONNECTED", options={"keep_num_dims": False})
+    flat = replace(graph.tensors[1], shape=())
+    assert operator_macs(replace(graph, tensors=(graph.tensors[0], flat, *graph.tensors[2:])), dense) is None
 
 
 def test_a_built_model_survives_and_is_deterministic() -> None:
