@@ -17,8 +17,6 @@ INT8_MIN, INT8_MAX = -128, 127
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 MAX_LEFT_SHIFT = 30
 
-ACTIVATIONS = ("NONE", "RELU", "RELU6", "RELU_N1_TO_1")
-
 
 @dataclass(frozen=True)
 class Multiplier:
@@ -78,7 +76,7 @@ def activation_range(activation: str, scale: np.float32, zero_point: int) -> tup
     """The int8 bounds of a fused activation: TFLite's ``CalculateActivationRangeQuantized``.
 
     Args:
-        activation: the schema's name, one of ``ACTIVATIONS``.
+        activation: the schema's name, ``NONE``, ``RELU``, ``RELU6`` or ``RELU_N1_TO_1``.
         scale: of the output tensor.
         zero_point: of the output tensor.
     """

@@ -131,11 +131,6 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
 ALIASES: Mapping[str, str] = {"RESHAPE": "the same bytes under another shape"}
 
 
-def supported_kinds() -> tuple[str, ...]:
-    """The operator kinds that can be planned, sorted."""
-    return tuple(sorted({*KERNELS, *ALIASES}))
-
-
 def find_kernel(function: str, implementation: str) -> Kernel:
     """The kernel that a ``Step`` names."""
     for kernels in KERNELS.values():

@@ -28,7 +28,13 @@ def two_batches() -> Graph:
     return builder.build([builder.operator("AVERAGE_POOL_2D", [x], **window)])
 
 
-@pytest.mark.parametrize("options", [("--board", "host"), ()], ids=["native", "qemu"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(("--board", "host"), id="native"),
+        pytest.param((), id="qemu", marks=pytest.mark.qemu),
+    ],
+)
 @pytest.mark.parametrize("graph", [reshape_only(), two_batches()], ids=lambda graph: graph.name)
 def test_odd_models_run(graph: Graph, options: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(write_model(graph))
