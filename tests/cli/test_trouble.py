@@ -26,8 +26,17 @@ def _insert(project: Path, code: str) -> None:
     path.write_text(text.replace(ENTRY, ENTRY + code), encoding="utf-8")
 
 
+LOOP = "    for (volatile int turn = 0; turn == 0;) {\n    }\n"
+
+
 def _hang(project: Path) -> None:
-    _insert(project, "    for (volatile int turn = 0; turn == 0;) {\n    }\n")
+    """With interrupts off, so that on the target only the wall clock ends it."""
+    _insert(project, f'#if defined(__thumb__)\n    __asm__ volatile("cpsid i");\n#endif\n{LOOP}')
+
+
+def test_firmware_that_loops_is_stopped_by_its_budget(project: Path) -> None:
+    _insert(project, LOOP)
+    assert_refused(mcu_deploy("run", project), 1, "instruction budget exhausted", "md_model_invoke", "loop")
 
 
 def _running_in(folder: Path) -> list[int]:
