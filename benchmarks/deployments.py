@@ -1,6 +1,6 @@
 """What deployments cost: simulated instructions by layer and in all, flash and RAM, against TFLM.
 
-    python benchmarks/deployments.py [--layers] [--json FILE] [MODEL...]
+    python benchmarks/deployments.py [--layers] [--markdown] [--json FILE] [MODEL...]
 
 Each model is deployed for the Corstone-300 and run on QEMU under -icount, where counts are exact and
 repeatable. MODEL is a name of `mcu-deploy models list`; by default those below whose
@@ -67,7 +67,7 @@ def _ratio(value: float | None, base: float | None) -> str:
     return f"{value / base:.2f}" if value is not None and base else "-"
 
 
-def summary(documents: list[dict[str, Any]]) -> str:
+def summary(documents: list[dict[str, Any]], markdown: bool) -> str:
     """One line a model."""
     baseline = tomllib.loads(BASELINE.read_text(encoding="utf-8"))
     header = ["model", "MACs", "inference", "a MAC", "to TFLM", "front end", "flash", "model", "code",
@@ -89,6 +89,9 @@ def summary(documents: list[dict[str, Any]]) -> str:
             _ratio(memory["arena_bytes"], base.get("arena_bytes")), f"{memory['ram_bytes']:,}",
             _ratio(memory["ram_bytes"], base.get("ram_bytes")),
         ])  # fmt: skip
+    if markdown:
+        lines = [header, ["---"] * len(header), *rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
     return table(header, rows, right=range(1, len(header)))
 
 
@@ -114,6 +117,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--layers", action="store_true", help="a table of the layers of each model too")
+    parser.add_argument("--markdown", action="store_true", help="the summary as the README has it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all documents to FILE")
     options = parser.parse_args()
     cards = [card_by_name(name) for name in options.models or DEFAULT_MODELS]
@@ -131,7 +135,7 @@ def main() -> None:
         options.json.write_text(json.dumps(documents, indent=1) + "\n", encoding="utf-8")
     if options.layers:
         print("\n\n".join(layers(document) for document in documents) + "\n")
-    print(summary(documents))
+    print(summary(documents, options.markdown))
     print("\nInstructions are simulated (QEMU -icount); sizes are bytes of the linked firmware; 'to TFLM' is")
     print(f"the ratio to TFLM with CMSIS-NN ({BASELINE.name}). Versions: {documents[0]['versions']}")
 
