@@ -12,13 +12,11 @@ import click
 
 from mcu_deploy.boards.reader import board_names, load_board
 from mcu_deploy.boards.types import Board
-from mcu_deploy.cli.seconds import Seconds
+from mcu_deploy.cli.options import JSON_OPTION, Seconds
 from mcu_deploy.cli.table import table
 from mcu_deploy.registry.cards import ModelCard, card_by_name, model_cards
 from mcu_deploy.registry.fetch import STALL_SECONDS, Report, fetch
 from mcu_deploy.registry.locate import find
-
-_JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
 @click.group(no_args_is_help=False)
@@ -27,7 +25,7 @@ def boards() -> None:
 
 
 @boards.command("list")
-@_JSON_OPTION
+@JSON_OPTION
 def list_boards(as_json: bool) -> None:
     """All boards, a line each."""
     found = [load_board(name) for name in board_names()]
@@ -40,7 +38,7 @@ def list_boards(as_json: bool) -> None:
 
 @boards.command("show")
 @click.argument("name")
-@_JSON_OPTION
+@JSON_OPTION
 def show_board(name: str, as_json: bool) -> None:
     """One board: core, memories, placement, simulators. NAME may be a TOML file."""
     board = load_board(name)
@@ -74,7 +72,7 @@ def models() -> None:
 
 
 @models.command("list")
-@_JSON_OPTION
+@JSON_OPTION
 def list_models(as_json: bool) -> None:
     """All known models, a line each, and where the file is."""
     documents = [_model(card) for card in model_cards()]
@@ -90,7 +88,7 @@ def list_models(as_json: bool) -> None:
 
 @models.command("show")
 @click.argument("name")
-@_JSON_OPTION
+@JSON_OPTION
 def show_model(name: str, as_json: bool) -> None:
     """One model's card, and where the file is."""
     document = _model(card_by_name(name))

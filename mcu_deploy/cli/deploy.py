@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import click
 
 from mcu_deploy.cli.failure import as_error
+from mcu_deploy.cli.options import JSON_OPTION, Seconds
 from mcu_deploy.cli.report import report
-from mcu_deploy.cli.seconds import Seconds
 from mcu_deploy.errors import UsageError
 from mcu_deploy.pipeline import deploy as pipeline
 from mcu_deploy.pipeline.generate import generate as generate_project
@@ -102,8 +102,6 @@ _RUN_OPTIONS = _options(
     _TIMEOUT_OPTION,
 )
 
-_JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
-
 _PROJECT_ARGUMENT = click.argument("project", type=click.Path(path_type=Path))
 
 
@@ -112,7 +110,7 @@ _PROJECT_ARGUMENT = click.argument("project", type=click.Path(path_type=Path))
 @_GENERATE_OPTIONS
 @_SIMULATOR_OPTION
 @_RUN_OPTIONS
-@_JSON_OPTION
+@JSON_OPTION
 def deploy(model: str, simulator: str | None, as_json: bool, **options: Any) -> int:
     """Generate, build, run and verify MODEL in one go: a .tflite file or a known model's name.
 
@@ -155,7 +153,7 @@ def run(project: Path, simulator: str | None, **options: Any) -> None:
 @click.command()
 @_PROJECT_ARGUMENT
 @_TIMEOUT_OPTION
-@_JSON_OPTION
+@JSON_OPTION
 def verify(project: Path, timeout: float, as_json: bool) -> int:
     """Compare PROJECT's last run with the Python reference, bit for bit."""
     return _documented(

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 import click
 
+from mcu_deploy.cli.options import JSON_OPTION
 from mcu_deploy.cli.table import table
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.tools import examine
@@ -16,7 +17,7 @@ MISSING = 4
 
 
 @click.command()
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@JSON_OPTION
 def doctor(as_json: bool) -> int:
     """Say of each tool whether it is there, its version, and how to get it.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mcu_deploy.cli.options import JSON_OPTION
 from mcu_deploy.cli.table import table
 from mcu_deploy.pipeline.inspection import inspect_model
 from mcu_deploy.registry.locate import resolve_model
@@ -14,7 +15,7 @@ from mcu_deploy.registry.locate import resolve_model
 
 @click.command()
 @click.argument("model")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+@JSON_OPTION
 def inspect(model: str, as_json: bool) -> None:
     """Operators, shapes, quantisation, MACs, weights, arena, and what runs where.
 

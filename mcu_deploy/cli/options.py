@@ -1,4 +1,4 @@
-"""A time as an option's value."""
+"""Options that several commands have."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 from typing import Any
 
 import click
+
+JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
 
 
 class Seconds(click.FloatRange):
