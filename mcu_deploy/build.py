@@ -13,15 +13,10 @@ from elftools.common.exceptions import ELFError
 from elftools.elf.elffile import ELFFile
 from elftools.elf.sections import SymbolTableSection
 
-from mcu_deploy.errors import BuildError, InputError, MemoryOverflowError, ToolMissingError
+from mcu_deploy.errors import BuildError, InputError, MemoryOverflowError
 from mcu_deploy.simulate.process import Finished, run_bounded
+from mcu_deploy.tools import require_command
 
-_HINTS = {
-    "cmake": "apt install cmake",
-    "ninja": "apt install ninja-build",
-    "arm-none-eabi-gcc": "apt install gcc-arm-none-eabi libnewlib-arm-none-eabi",
-    "cc": "apt install gcc",
-}
 _OVERFLOW = re.compile(r"region `md_([a-z0-9_-]+)' overflowed by ([0-9]+) bytes")
 _MESSAGE = re.compile(r"([Ee]rror: |CMake Error|undefined reference|\bld(\.exe)?: )")
 _MAX_DETAILS = 20
@@ -109,8 +104,7 @@ def build(
     """
     project = project_dir.resolve()
     for tool in ("cmake", "ninja", "arm-none-eabi-gcc" if preset == "target" else "cc"):
-        if shutil.which(tool) is None:
-            raise ToolMissingError(f"cannot find {tool}, which the build needs", _HINTS[tool])
+        require_command(tool, "the build")
     folder = project / "build" / preset
     if not _is_configured(folder, project):
         if folder.exists():

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcu_deploy.errors import InputError
+from mcu_deploy.errors import InputError, ToolMissingError
 from mcu_deploy.frontend.cmsis import VERSION as CMSIS_DSP_VERSION
 from mcu_deploy.frontend.cmsis import cmsis_dsp_available
 from mcu_deploy.graph.text import one_line
@@ -36,16 +36,22 @@ class Tool:
     remedy: str
 
 
+_DEBIAN_PACKAGES = {
+    "cmake": "cmake",
+    "ninja": "ninja-build",
+    "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "qemu-system-arm": "qemu-system-arm",
+    "cc": "gcc",
+}
+
 _COMMANDS = (
-    ("cmake", "builds the firmware", True, "apt-get install cmake"),
-    ("ninja", "builds the firmware", True, "apt-get install ninja-build"),
-    ("arm-none-eabi-gcc", "compiles for Cortex-M", True,
-     "apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi"),
-    ("qemu-system-arm", "simulates the boards", True, "apt-get install qemu-system-arm"),
-    ("cc", "compiles for this computer (--simulator native)", True, "apt-get install gcc"),
-    ("FVP_Corstone_SSE-300_Ethos-U55", "simulates the Corstone-300 with NPU (--simulator fvp)", False,
-     "download it from Arm and put it on PATH"),
-)  # fmt: skip
+    ("cmake", "builds the firmware", True),
+    ("ninja", "builds the firmware", True),
+    ("arm-none-eabi-gcc", "compiles for Cortex-M", True),
+    ("qemu-system-arm", "simulates the boards", True),
+    ("cc", "compiles for this computer (--simulator native)", True),
+    ("FVP_Corstone_SSE-300_Ethos-U55", "simulates the Corstone-300 with NPU (--simulator fvp)", False),
+)
 
 _PACKAGES = (
     ("tflite-micro", "judges the model's tensors", True),
@@ -54,6 +60,21 @@ _PACKAGES = (
     ("pyelftools", "measures the firmware", True),
     ("ethos-u-vela", "compiles for Ethos-U", False),
 )
+
+
+def require_command(name: str, needed_by: str = "") -> None:
+    """Finds out that a command is there.
+
+    Args:
+        name: of one that Debian has a package of.
+        needed_by: what needs it, for the message: ``the build``.
+
+    Raises:
+        ToolMissingError: it is not; the hint names the package.
+    """
+    if shutil.which(name) is None:
+        reason = f", which {needed_by} needs" if needed_by else ""
+        raise ToolMissingError(f"cannot find {name}{reason}", f"apt install {_DEBIAN_PACKAGES[name]}")
 
 
 def command_version(name: str) -> str | None:
@@ -93,8 +114,10 @@ def _newlib() -> Tool:
 def examine() -> list[Tool]:
     """All tools and packages, in the order in which a deployment uses them."""
     tools = [Tool("python", "runs mcu-deploy", True, True, sys.version.split()[0], "")]
-    for name, purpose, required, remedy in _COMMANDS:
+    for name, purpose, required in _COMMANDS:
         version = command_version(name)
+        package = _DEBIAN_PACKAGES.get(name)
+        remedy = f"apt-get install {package}" if package else "download it from Arm and put it on PATH"
         tools.append(Tool(name, purpose, required, version is not None, version or "", remedy))
     tools.append(_newlib())
     for name, purpose, required in _PACKAGES:

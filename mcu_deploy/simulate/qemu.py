@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
 from fractions import Fraction
 from pathlib import Path
 
 from mcu_deploy.boards.types import Counter, Simulator
-from mcu_deploy.errors import InputError, ToolMissingError
+from mcu_deploy.errors import InputError
 from mcu_deploy.simulate.records import Scale
+from mcu_deploy.tools import require_command
 
 _PROGRAM = "qemu-system-arm"
 
@@ -22,8 +22,7 @@ def command(simulator: Simulator, executable: Path) -> tuple[str, ...]:
     Raises:
         ToolMissingError: QEMU is not there.
     """
-    if shutil.which(_PROGRAM) is None:
-        raise ToolMissingError(f"cannot find {_PROGRAM}", "apt install qemu-system-arm")
+    require_command(_PROGRAM)
     return (
         _PROGRAM,
         "-machine",
