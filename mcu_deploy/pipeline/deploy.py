@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mcu_deploy.boards.types import Simulator
 from mcu_deploy.build import Firmware
 from mcu_deploy.build import build as build_firmware
+from mcu_deploy.inputs import InputVector
 from mcu_deploy.pipeline.folder import exclusive
 from mcu_deploy.pipeline.generate import prepare, write
 from mcu_deploy.pipeline.options import DeployOptions, RunOptions
@@ -38,26 +40,33 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
     _describe(project, document)
     simulator = runner.find_simulator(project.board, options.run.simulator)
     document["simulator"] = simulator.name
-    runner.require(simulator, project.board)
-    with progress.step("read the inputs"):
-        inputs = collect_inputs(project, options.run)
+    inputs = _ready(project, simulator, options.run, progress)
     write(prepared, progress)
     with exclusive(project.folder):
-        firmware = build_project(project, options.run.simulator, progress)
+        firmware = build_project(project, simulator, progress)
         document["memory"] = entries.memory_entry(project.plan, firmware.memory, None)
         document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
         with progress.step(f"run on {simulator.name}"):
-            batch = run_batch(project, firmware, inputs, options.run)
+            batch = run_batch(project, firmware, simulator, inputs, options.run)
     _judge(project, firmware, batch, options.run.timeout, progress, document)
 
 
-def build_project(project: Project, simulator: str | None, progress: Progress) -> Firmware:
+def _ready(
+    project: Project, simulator: Simulator, options: RunOptions, progress: Progress
+) -> list[InputVector]:
+    """The inputs, once it is known that the simulator is there: both can be refused before any work."""
+    runner.require(simulator, project.board)
+    with progress.step("read the inputs"):
+        return collect_inputs(project, options)
+
+
+def build_project(project: Project, simulator: Simulator, progress: Progress) -> Firmware:
     """Compiles the project for a simulator of its board.
 
     Raises:
         BuildError, MemoryOverflowError, ToolMissingError: it did not come to a firmware.
     """
-    preset = runner.preset_for(runner.find_simulator(project.board, simulator))
+    preset = runner.preset_for(simulator)
     with progress.step(f"build for {'this computer' if preset == 'host' else project.board.name}"):
         return build_firmware(project.folder, preset, BUILD_TIMEOUT)
 
@@ -65,8 +74,9 @@ def build_project(project: Project, simulator: str | None, progress: Progress) -
 def build(folder: Path, simulator: str | None, progress: Progress) -> Path:
     """The step ``build`` alone; returns the executable."""
     project = load_project(folder)
+    found = runner.find_simulator(project.board, simulator)
     with exclusive(folder):
-        return build_project(project, simulator, progress).executable
+        return build_project(project, found, progress).executable
 
 
 def run(folder: Path, options: RunOptions, progress: Progress) -> int:
@@ -77,13 +87,11 @@ def run(folder: Path, options: RunOptions, progress: Progress) -> int:
     """
     project = load_project(folder)
     simulator = runner.find_simulator(project.board, options.simulator)
-    runner.require(simulator, project.board)
-    with progress.step("read the inputs"):
-        inputs = collect_inputs(project, options)
+    inputs = _ready(project, simulator, options, progress)
     with exclusive(folder):
-        firmware = build_project(project, options.simulator, progress)
+        firmware = build_project(project, simulator, progress)
         with progress.step(f"run on {simulator.name}"):
-            run_batch(project, firmware, inputs, options)
+            run_batch(project, firmware, simulator, inputs, options)
     return len(inputs)
 
 

@@ -42,7 +42,7 @@ class RunOptions:
         pad: fill a WAV's last window with zeros.
         layers: capture and compare every tensor and front-end stage.
         timeout: bound on the simulator's wall time, seconds.
-        count_layers: count instructions a layer (one more inference a run).
+        count_layers: count the instructions of every layer.
     """
 
     simulator: str | None = None

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from mcu_deploy.boards.types import Simulator
 from mcu_deploy.build import Firmware, built
 from mcu_deploy.errors import InputError
 from mcu_deploy.inputs import InputVector, read_inputs
@@ -68,7 +69,11 @@ def collect_inputs(project: Project, options: RunOptions) -> list[InputVector]:
 
 
 def run_batch(
-    project: Project, firmware: Firmware, inputs: Sequence[InputVector], options: RunOptions
+    project: Project,
+    firmware: Firmware,
+    simulator: Simulator,
+    inputs: Sequence[InputVector],
+    options: RunOptions,
 ) -> Batch:
     """Runs the firmware on ``inputs`` and keeps the files in the project.
 
@@ -76,7 +81,6 @@ def run_batch(
         SimulationError: it did not come to its end.
         ToolMissingError: the simulator is not there.
     """
-    simulator = runner.find_simulator(project.board, options.simulator)
     folder = project.folder / RUN_FOLDER
     (folder / _MANIFEST).unlink(missing_ok=True)
     flags = Flags.TENSORS if options.layers else Flags.NONE

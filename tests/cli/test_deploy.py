@@ -15,6 +15,7 @@ from mcu_deploy.pipeline.options import RunOptions
 from mcu_deploy.pipeline.project import load_project
 from mcu_deploy.pipeline.run import collect_inputs, run_batch
 from mcu_deploy.reference.tflm import run_reference
+from mcu_deploy.simulate.runner import find_simulator
 
 pytestmark = pytest.mark.qemu
 
@@ -133,7 +134,7 @@ def test_the_sanitizers_find_nothing_and_change_nothing(built: Path, recording: 
     inputs = collect_inputs(project, options)
     records = []
     for preset in ("host", "sanitize"):
-        run_batch(project, build(built, preset), inputs, options)
+        run_batch(project, build(built, preset), find_simulator(project.board, "native"), inputs, options)
         records.append((built / "run" / "records.bin").read_bytes())
         assert (built / "run" / "stderr.txt").read_bytes() == b""
     symbols = (built / "build/sanitize/firmware").read_bytes()

@@ -12,6 +12,7 @@ from mcu_deploy.build import build
 from mcu_deploy.pipeline.options import RunOptions
 from mcu_deploy.pipeline.project import load_project
 from mcu_deploy.pipeline.run import collect_inputs, run_batch
+from mcu_deploy.simulate.runner import find_simulator
 
 pytestmark = pytest.mark.qemu
 
@@ -80,7 +81,8 @@ def test_the_sanitizers_find_nothing_in_a_real_model(
     project = load_project(folder)
     records = []
     for preset in ("host", "sanitize"):
-        run_batch(project, build(folder, preset), collect_inputs(project, options), options)
+        simulator = find_simulator(project.board, "native")
+        run_batch(project, build(folder, preset), simulator, collect_inputs(project, options), options)
         records.append((folder / "run" / "records.bin").read_bytes())
         assert (folder / "run" / "stderr.txt").read_bytes() == b""
     assert records[0] == records[1]
