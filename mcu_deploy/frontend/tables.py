@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import numpy.typing as npt
@@ -70,8 +71,9 @@ class FrontendTables:
     dct: Float32
 
 
+@cache
 def make_tables(spec: FrontendSpec) -> FrontendTables:
-    """All constants of ``spec``.
+    """All constants of ``spec``; made once, and shared: not to be written to.
 
     Raises:
         InputError: no mel filter covers a bin of the FFT.

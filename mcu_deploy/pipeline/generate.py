@@ -257,7 +257,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
                 "inputs": list(step.inputs),
                 "outputs": list(step.outputs),
                 "macs": step.macs,
-                "constant_bytes": sum(constant.values.nbytes for constant in step.constants),
+                "constant_bytes": step.constant_bytes,
                 "scratch_bytes": step.scratch_bytes,
             }
             for step in plan.steps

@@ -56,6 +56,11 @@ class Step:
     scratch_bytes: int = 0
     macs: int = 0
 
+    @property
+    def constant_bytes(self) -> int:
+        """Bytes of its constant arrays, without alignment."""
+        return sum(constant.values.nbytes for constant in self.constants)
+
 
 @dataclass(frozen=True)
 class Allocation:
@@ -102,4 +107,4 @@ class Plan:
     @property
     def constant_bytes(self) -> int:
         """Bytes of constant arrays, without alignment."""
-        return sum(constant.values.nbytes for step in self.steps for constant in step.constants)
+        return sum(step.constant_bytes for step in self.steps)
