@@ -1,107 +1,138 @@
-"""Front-end specifications: read from TOML, validated strictly, immutable afterwards."""
+"""Front-end specifications: what a front end computes, immutable once it was read."""
 
 from __future__ import annotations
 
-import difflib
 import math
-import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from mcu_deploy.frontend.keys import FFT_SIZES, FLT_MIN, KEYS
 
-from mcu_deploy.errors import InputError
-
-_PRESETS = Path(__file__).resolve().parent / "presets"
-_MAX_FILE_BYTES = 64 * 1024
-_MAX_CLIP_SAMPLES = 1 << 22
-_MAX_FEATURES = 1 << 20
-
-FFT_SIZES = (32, 64, 128, 256, 512, 1024, 2048, 4096)
-"""Real FFT lengths of CMSIS-DSP's ``arm_rfft_fast_f32``."""
-
-_CHOICES: dict[str, tuple[object, ...]] = {
-    "kind": ("mfcc",),
-    "channels": (1,),
-    "window": ("hann-periodic",),
-    "fft_size": FFT_SIZES,
-    "spectrum": ("magnitude", "power"),
-    "mel_scale": ("htk",),
-    "mel_normalization": ("none",),
-    "log": ("natural",),
-    "dct_normalization": ("htk",),
-}
-
-_RANGES: dict[str, tuple[float, float]] = {
-    "sample_rate_hz": (1000, 192_000),
-    "frame_samples": (2, FFT_SIZES[-1]),
-    "hop_samples": (1, 65_535),
-    "frames": (1, 10_000),
-    "mel_filters": (1, 512),
-    "mel_low_hz": (0.0, 96_000.0),
-    "mel_high_hz": (0.0, 96_000.0),
-    "log_floor": (float(np.finfo(np.float32).tiny), 1.0),
-    "dct_coefficients": (1, 512),
-}
+__all__ = ["FFT_SIZES", "FrontendSpec", "Stage", "applies", "spec_table", "spectrum_bins", "stages"]
 
 
 @dataclass(frozen=True)
 class FrontendSpec:
-    """An MFCC front end, by the words that feature extractors use.
+    """A front end, by the words that feature extractors use: `mcu_deploy.frontend.keys` explains each.
 
-    Attributes:
-        name: the preset's name, or the file's stem.
-        kind: ``"mfcc"``.
-        sample_rate_hz: of the recording; 16-bit samples count as fractions of full scale (x / 32768).
-        channels: 1.
-        frame_samples: samples in a frame, at most ``fft_size``; the rest of the FFT's input is zero.
-        hop_samples: from one frame's start to the next; there is no centring and no padding.
-        frames: frames in a clip.
-        window: ``"hann-periodic"``: 0.5 - 0.5 cos(2 pi n / frame_samples).
-        fft_size: length of the real FFT, one of `FFT_SIZES`.
-        spectrum: ``"magnitude"`` or ``"power"``.
-        mel_filters: triangular filters, their edges spaced evenly in mel.
-        mel_scale: ``"htk"``: 1127 ln(1 + f / 700).
-        mel_normalization: ``"none"``: every triangle has height 1; its sides are linear in mel.
-        mel_low_hz: lower edge of the first filter.
-        mel_high_hz: upper edge of the last filter, at most half the sample rate.
-        log: ``"natural"``.
-        log_floor: a float32 no smaller than FLT_MIN; the logarithm is of max(x, log_floor).
-        dct_coefficients: the first rows of the DCT-II, at most ``mel_filters``.
-        dct_normalization: ``"htk"``: sqrt(2 / mel_filters) for every row, row 0 included.
+    A key that has no meaning here (``dct_type`` without a DCT) holds its default.
+
+    The way of a clip: samples, centring, frames; then in each frame and channel DC removal, pre-emphasis,
+    window, real FFT, spectrum, mel filters, logarithm, DCT, ``feature_mean`` and ``feature_std``; then over
+    the clip normalisation, deltas, resizing; at last layout and the model's quantisation. With ``kind`` =
+    ``pcm`` the samples themselves are the features, cut into frames of ``hop_samples``.
     """
 
     name: str
     kind: str
     sample_rate_hz: int
-    channels: int
     frame_samples: int
     hop_samples: int
     frames: int
-    window: str
-    fft_size: int
-    spectrum: str
-    mel_filters: int
-    mel_scale: str
-    mel_normalization: str
-    mel_low_hz: float
-    mel_high_hz: float
-    log: str
-    log_floor: float
-    dct_coefficients: int
-    dct_normalization: str
+    channels: int = 1
+    samples: str = "fraction"
+    clip_samples: int = 0
+    min_frames: int = 0
+    centring: str = "none"
+    dc_removal: bool = False
+    pre_emphasis: float = 0.0
+    window: str = "rectangular"
+    fft_size: int = 0
+    spectrum: str = "power"
+    mel_filters: int = 0
+    mel_scale: str = "htk"
+    mel_triangles: str = "mel"
+    mel_normalization: str = "none"
+    mel_low_hz: float = 0.0
+    mel_high_hz: float = 0.0
+    log: str = "natural"
+    log_offset: float = 0.0
+    log_floor: float = FLT_MIN
+    dct_coefficients: int = 0
+    dct_type: int = 2
+    dct_normalization: str = "none"
+    dct_lifter: float = 0.0
+    feature_mean: float = 0.0
+    feature_std: float = 1.0
+    normalization: str = "none"
+    normalization_epsilon: float = 1e-15
+    deltas: int = 0
+    delta_width: int = 2
+    resize: str = "none"
+    resize_frames: int = 0
+    resize_coefficients: int = 0
+    layout: str = "frames-first"
+    precision: str = "float32"
+    arithmetic: str = "exact"
+
+    def __post_init__(self) -> None:
+        """Fills in what follows from other keys."""
+        if self.clip_samples == 0:
+            object.__setattr__(self, "clip_samples", self.samples_of(self.frames))
+        if self.min_frames == 0:
+            object.__setattr__(self, "min_frames", self.frames)
 
     @property
-    def clip_samples(self) -> int:
-        """Samples that one run of the front end reads."""
-        return (self.frames - 1) * self.hop_samples + self.frame_samples
+    def spectral(self) -> bool:
+        """Whether frames are transformed; else the features are the samples."""
+        return self.kind != "pcm"
 
     @property
-    def feature_shape(self) -> tuple[int, int]:
-        """Frames and coefficients; the model's input holds them in this order."""
-        return (self.frames, self.dct_coefficients)
+    def fixed_point(self) -> bool:
+        """Whether a frame is computed in integers."""
+        return self.precision != "float32"
+
+    @property
+    def padding(self) -> int:
+        """Samples (and channel) that centring puts before the clip's first."""
+        return self.frame_samples // 2 if self.centring != "none" else 0
+
+    @property
+    def coefficients(self) -> int:
+        """Features of a frame and channel."""
+        return {"mfcc": self.dct_coefficients, "log-mel": self.mel_filters, "pcm": self.hop_samples}[
+            self.kind
+        ]
+
+    @property
+    def clip_steps(self) -> bool:
+        """Whether something is computed over several frames, after the last."""
+        return not self.spectral or (self.normalization, self.deltas, self.resize) != ("none", 0, "none")
+
+    @property
+    def input_frames(self) -> int:
+        """Frames in the model's input."""
+        return self.resize_frames or self.frames - 2 * self.delta_width * self.deltas
+
+    @property
+    def input_coefficients(self) -> int:
+        """Coefficients in the model's input."""
+        return self.resize_coefficients or self.coefficients
+
+    @property
+    def input_maps(self) -> int:
+        """Values at each frame and coefficient of the model's input: the channels' features, then their
+        deltas, then the deltas' deltas."""
+        return self.channels * (1 + self.deltas)
+
+    @property
+    def feature_shape(self) -> tuple[int, ...]:
+        """The model's input without its batch dimension; one map has no dimension."""
+        pair = (self.input_frames, self.input_coefficients)
+        if self.layout == "coefficients-first":
+            pair = (pair[1], pair[0])
+        return pair if self.input_maps == 1 else (*pair, self.input_maps)
+
+    def samples_of(self, frames: int) -> int:
+        """The fewest samples (and channel) that make so many frames."""
+        if self.padding:
+            return max((frames - 1) * self.hop_samples, self.padding + 1)
+        return (frames - 1) * self.hop_samples + self.frame_samples
+
+    def frames_in(self, samples: int) -> int:
+        """Frames that a recording of so many samples (and channel) makes, no more than ``frames``."""
+        length = samples if self.padding else samples - self.frame_samples
+        return max(0, min(self.frames, length // self.hop_samples + 1))
 
 
 @dataclass(frozen=True)
@@ -113,13 +144,16 @@ class Stage:
         name: a key of what the Python reference returns.
         dtype: NumPy's name of the element type.
         shape: of one observation.
-        per_frame: made once a frame; else once a clip.
+        vectors: observations of a full clip, numbered by the observer's ``frame``: frame by frame and
+            within it channel by channel; for ``prepared`` frame by frame of the model's input.
+        per_frame: whether ``vectors`` is an axis of the reference's array; else there is just one.
     """
 
     index: int
     name: str
     dtype: str
     shape: tuple[int, ...]
+    vectors: int
     per_frame: bool
 
 
@@ -134,143 +168,43 @@ def spectrum_bins(spec: FrontendSpec) -> int:
 
 def stages(spec: FrontendSpec) -> tuple[Stage, ...]:
     """The intermediate vectors of a front end, in the order in which the C code makes them."""
-    lengths = (
-        ("windowed", spec.frame_samples),
-        ("spectrum", spectrum_bins(spec)),
-        ("mel", spec.mel_filters),
-        ("log", spec.mel_filters),
-        ("dct", spec.dct_coefficients),
-    )
-    per_frame = [Stage(i, name, "float32", (length,), True) for i, (name, length) in enumerate(lengths)]
-    return (*per_frame, Stage(len(per_frame), "quantised", "int8", spec.feature_shape, False))
+    made: list[tuple[str, str, tuple[int, ...], int, bool]] = []
+    if spec.spectral:
+        dtype = {"float32": "float32", "q31": "int32", "q15": "int16"}[spec.precision]
+        lengths = {
+            "windowed": spec.frame_samples,
+            "spectrum": spectrum_bins(spec),
+            "mel": spec.mel_filters,
+            "log": spec.mel_filters,
+        }
+        if spec.kind == "mfcc":
+            lengths["dct"] = spec.dct_coefficients
+        vectors = spec.frames * spec.channels
+        made += [(name, dtype, (length,), vectors, True) for name, length in lengths.items()]
+        if features_stage(spec) == "features":
+            made.append(("features", "float32", (spec.coefficients,), vectors, True))
+    if spec.clip_steps:
+        row = (spec.input_coefficients * spec.input_maps,)
+        made.append(("prepared", "float32", row, spec.input_frames, True))
+    made.append(("quantised", "int8", spec.feature_shape, 1, False))
+    return tuple(Stage(index, *rest) for index, rest in enumerate(made))
 
 
-def preset_names() -> tuple[str, ...]:
-    """The names that `load_spec` takes without a file."""
-    return tuple(sorted(path.stem for path in _PRESETS.glob("*.toml")))
+def features_stage(spec: FrontendSpec) -> str:
+    """The name of a frame's last stage in float32: ``features`` where the integers, or ``feature_mean`` and
+    ``feature_std``, make one of its own."""
+    if spec.fixed_point or (spec.feature_mean, spec.feature_std) != (0.0, 1.0):
+        return "features"
+    return "dct" if spec.kind == "mfcc" else "log"
 
 
-def load_spec(name_or_path: str | Path) -> FrontendSpec:
-    """Read a front end: a preset's name, or the path of a TOML file.
-
-    A string with a folder separator or ending in ``.toml`` is a path, any other a preset's name.
-
-    Raises:
-        InputError: no such preset or file, not TOML, an unknown or missing key, a value that is out of
-            range or not supported.
-    """
-    text = str(name_or_path)
-    is_path = isinstance(name_or_path, Path) or "/" in text or "\\" in text or text.endswith(".toml")
-    if is_path:
-        return _read_spec(Path(name_or_path))
-    if text not in preset_names():
-        raise InputError(
-            f"there is no front end named {text!r}",
-            _nearest(text, preset_names()) + "give a preset's name or the path of a .toml file",
-        )
-    return _read_spec(_PRESETS / f"{text}.toml")
+def applies(key: str, values: dict[str, Any]) -> bool:
+    """Whether a key has a meaning beside these values."""
+    when = KEYS[key].when
+    return when is None or (applies(when[0], values) and values.get(when[0]) in when[1])
 
 
-def _read_spec(path: Path) -> FrontendSpec:
-    try:
-        with path.open("rb") as file:
-            content = file.read(_MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(
-            f"cannot read the front end {path}: {reason}", f"presets: {', '.join(preset_names())}"
-        ) from error
-    if len(content) > _MAX_FILE_BYTES:
-        raise InputError(f"{path}: larger than {_MAX_FILE_BYTES} bytes", "is it a front-end specification?")
-    try:
-        table = tomllib.loads(content.decode("utf-8"))
-    except (ValueError, RecursionError) as error:  # ValueError: not TOML, not UTF-8, a giant integer
-        raise InputError(f"{path}: not a TOML file: {error}", "see the presets for the format") from error
-    return parse_spec(table, path)
-
-
-def parse_spec(table: Mapping[str, Any], path: Path) -> FrontendSpec:
-    """The front end in a TOML table, named after the stem of ``path``, which messages name.
-
-    Raises:
-        InputError: an unknown or missing key, a value that is out of range or not supported.
-    """
-    types = {field.name: str(field.type) for field in fields(FrontendSpec) if field.name != "name"}
-    for key in table:
-        if key not in types:
-            raise InputError(
-                f"{path}: unknown key {_shown(key)}", _nearest(key, tuple(types)) + "remove or correct it"
-            )
-    for key, kind in types.items():
-        if key not in table:
-            raise InputError(
-                f"{path}: key {key!r} is missing", f"add it: {_with_article(kind)}{_allowed(key)}"
-            )
-    checked: dict[str, Any] = {key: _checked(key, table[key], kind, path) for key, kind in types.items()}
-    spec = FrontendSpec(name=path.stem, **checked)
-    _check_together(spec, path)
-    return spec
-
-
-def _checked(key: str, value: object, kind: str, path: Path) -> object:
-    """One value: its type, then its choices or range; integers may stand for floats."""
-    if kind == "float" and type(value) is int and abs(value) < 1 << 53:
-        value = float(value)
-    if type(value).__name__ != kind:
-        raise InputError(f"{path}: {key} is not {_with_article(kind)}", f"give it{_allowed(key)}")
-    if key in _CHOICES and value not in _CHOICES[key]:
-        raise InputError(f"{path}: {key} = {_shown(value)} is not supported", f"give it{_allowed(key)}")
-    if key in _RANGES:
-        low, high = _RANGES[key]
-        number = _as_float32(value) if key == "log_floor" else value
-        if not (isinstance(number, (int, float)) and low <= number <= high):
-            raise InputError(f"{path}: {key} = {_shown(value)} is out of range", f"give it{_allowed(key)}")
-    return value
-
-
-def _as_float32(value: object) -> float:
-    """The value that the C code will see."""
-    with np.errstate(over="ignore"):
-        return float(np.float32(value)) if isinstance(value, float) else math.nan
-
-
-def _check_together(spec: FrontendSpec, path: Path) -> None:
-    """What one key alone cannot show."""
-    problems = (
-        (spec.frame_samples > spec.fft_size, "frame_samples is larger than fft_size"),
-        (spec.mel_low_hz >= spec.mel_high_hz, "mel_low_hz is not below mel_high_hz"),
-        (spec.mel_high_hz > spec.sample_rate_hz / 2, "mel_high_hz is above half of sample_rate_hz"),
-        (spec.mel_filters > spec.fft_size // 2, "mel_filters is larger than half of fft_size"),
-        (spec.dct_coefficients > spec.mel_filters, "dct_coefficients is larger than mel_filters"),
-        (spec.clip_samples > _MAX_CLIP_SAMPLES, f"a clip is longer than {_MAX_CLIP_SAMPLES} samples"),
-        (spec.frames * spec.dct_coefficients > _MAX_FEATURES, f"more than {_MAX_FEATURES} features"),
-    )
-    for wrong, message in problems:
-        if wrong:
-            raise InputError(f"{path}: {message}", "correct one of the two")
-
-
-def _allowed(key: str) -> str:
-    if key in _CHOICES:
-        return ", one of " + ", ".join(str(choice) for choice in _CHOICES[key])
-    if key in _RANGES:
-        low, high = _RANGES[key]
-        return f", from {low:.9g} to {high:.9g}"
-    return ""
-
-
-def _with_article(kind: str) -> str:
-    return f"an {kind}" if kind == "int" else f"a {kind}"
-
-
-def _shown(value: object) -> str:
-    """A value from a file, short enough for a message of one line."""
-    if isinstance(value, int) and abs(value) >= 1 << 64:
-        return "a giant integer"  # Python refuses to print some
-    text = repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."
-
-
-def _nearest(word: str, words: tuple[str, ...]) -> str:
-    close = difflib.get_close_matches(word, words, n=1)
-    return f"did you mean {close[0]!r}? " if close else f"known: {', '.join(words)}; "
+def spec_table(spec: FrontendSpec) -> dict[str, Any]:
+    """The TOML table that gives ``spec`` again: every key that has a meaning, defaults written out."""
+    values = {key: getattr(spec, key) for key in KEYS}
+    return {key: value for key, value in values.items() if applies(key, values)}
