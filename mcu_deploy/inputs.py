@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.errors import InputError
-from mcu_deploy.frontend.reference import quantise
+from mcu_deploy.frontend.clip import quantise
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.graph.ir import Tensor
 from mcu_deploy.graph.text import one_line, printable
@@ -188,11 +188,15 @@ def _wav_windows(
     hop = window if hop_seconds is None else round(hop_seconds * rate)
     if hop < 1:
         raise InputError(f"--hop {hop_seconds} is shorter than one sample", "give seconds, for example 0.5")
-    if len(pcm) < window and not pad:
+    least = frontend.samples_of(frontend.min_frames)
+    if len(pcm) < least and not pad:
         raise InputError(
-            f"input {name!r} is {len(pcm) / rate:.3f} s long, the model's window is {window / rate:.3f} s",
+            f"input {name!r} is {len(pcm) / rate:.3f} s long, the front end {frontend.name} takes "
+            f"{least / rate:.3f} s or more",
             "give a longer recording, or fill it with silence by --pad",
         )
+    if len(pcm) < window and not pad:
+        return [InputVector(one_line(name), 0.0, pcm.reshape(-1), ())]
     last = max(len(pcm) - 1, 0) if pad else len(pcm) - window
     starts = range(0, last + 1, hop)
     _check_batch(f"input {name!r}", len(starts), 2 * window * frontend.channels, "give a longer --hop")

@@ -7,14 +7,15 @@
  *     md_inputs_header_t, then `count` entries: md_entry_header_t, payload, zeros up to a multiple of
  *     4. The file ends with the last entry. Payloads:
  *         MD_ENTRY_TENSORS  the bytes of all model inputs, one after another
- *         MD_ENTRY_PCM      one clip: MD_FRONTEND_CLIP_SAMPLES * MD_FRONTEND_CHANNELS int16 samples
+ *         MD_ENTRY_PCM      one clip of int16 samples: MD_FRONTEND_MIN_SAMPLES to
+ *                           MD_FRONTEND_CLIP_SAMPLES of each of MD_FRONTEND_CHANNELS, interleaved
  *
  * records.bin, firmware to host: what came of it.
  *
  *     md_records_header_t, then records: md_record_header_t, payload, zeros up to a multiple of 4.
  *     For each entry of inputs.bin, in order, `run` counting from 0:
  *         RUN       id: the entry's kind
- *         FRONTEND  id: stage, aux: frame; a vector of the front end, if its stage was asked for
+ *         FRONTEND  id: stage, aux: its number; a vector of the front end, if its stage was asked for
  *         INPUT     id: tensor index, aux: position among the model's inputs; as given to the model
  *         TENSOR    id: tensor index, aux: step that made it, if MD_FLAG_TENSORS
  *         STEP      id: tensor index, aux: step; u64 instructions, if MD_FLAG_STEPS

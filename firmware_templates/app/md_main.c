@@ -8,7 +8,7 @@
 
 #if MD_HAVE_FRONTEND
 #include "frontend_config.h"
-#include "md_frontend.h"
+#include "md_clip.h"
 #endif
 
 #include <stddef.h>
@@ -86,14 +86,7 @@ static void read_tensors(const md_session_t *session, uint32_t bytes) {
 
 #if MD_HAVE_FRONTEND
 
-enum {
-    FRAME = MD_FRONTEND_FRAME_SAMPLES * MD_FRONTEND_CHANNELS,
-    HOP = MD_FRONTEND_HOP_SAMPLES * MD_FRONTEND_CHANNELS,
-    CLIP = MD_FRONTEND_CLIP_SAMPLES * MD_FRONTEND_CHANNELS,
-    KEPT = FRAME > HOP ? FRAME - HOP : 0, /* samples that two neighbouring frames share */
-};
-
-_Static_assert((MD_FRONTEND_FRAMES - 1) * HOP + FRAME <= CLIP, "the frames lie within the clip");
+enum { PIECE = 256 }; /* samples read at a time */
 
 static void observe_stage(void *context, uint32_t stage, uint32_t frame, const void *data,
                           uint32_t bytes) {
@@ -107,39 +100,31 @@ static void observe_stage(void *context, uint32_t stage, uint32_t frame, const v
     md_meter_start();
 }
 
-static void skip(const md_session_t *session, uint32_t samples) {
-    int16_t ignored[32];
-    while (samples > 0) {
-        const uint32_t chunk = samples < 32u ? samples : 32u;
-        read_exactly(session, ignored, chunk * 2u);
-        samples -= chunk;
-    }
-}
-
 /* Reads a clip as it is needed, so that only one frame of it is in memory. */
 static void run_frontend(md_session_t *session, uint32_t bytes) {
-    static int16_t pcm[FRAME];
+    static int16_t pcm[PIECE * MD_FRONTEND_CHANNELS];
+    const uint32_t sample = (uint32_t)sizeof pcm[0] * MD_FRONTEND_CHANNELS;
     const md_frontend_observer_t observer = session->header.stages != 0u ? observe_stage : NULL;
-    uint32_t position = 0; /* samples of the clip that have been read */
 
-    if (bytes != CLIP * 2u) {
+    if (bytes % sample != 0u || bytes / sample < MD_FRONTEND_MIN_SAMPLES ||
+        bytes / sample > MD_FRONTEND_CLIP_SAMPLES) {
         refuse(session, MD_ERROR_LENGTH);
     }
-    for (uint32_t frame = 0; frame < MD_FRONTEND_FRAMES; frame++) {
-        const uint32_t kept = frame == 0 ? 0u : (uint32_t)KEPT;
-        const uint32_t start = frame * (uint32_t)HOP;
-        memmove(pcm, pcm + (FRAME - KEPT), kept * 2u);
-        skip(session, start + kept - position);
-        read_exactly(session, pcm + kept, (FRAME - kept) * 2u);
-        position = start + FRAME;
+    md_clip_begin(observer, session);
+    for (uint32_t left = bytes / sample; left > 0u;) {
+        const uint32_t samples = left < PIECE ? left : PIECE;
+        read_exactly(session, pcm, samples * sample);
+        left -= samples;
         md_meter_start();
-        md_frontend_frame(frame, pcm, observer, session);
+        md_clip_push(pcm, samples);
         session->instructions += md_meter_stop();
     }
-    skip(session, CLIP - position);
     md_meter_start();
-    md_frontend_finish(md_model_inputs[0].data, observer, session);
+    const bool complete = md_clip_end(md_model_inputs[0].data);
     session->instructions += md_meter_stop();
+    if (!complete) {
+        refuse(session, MD_ERROR_LENGTH);
+    }
 }
 
 #endif

@@ -2,7 +2,7 @@
  *
  * Each operation below is one correctly rounded IEEE-754 binary32 operation, in the order written:
  * compile with -ffp-contract=off, without -ffast-math and without flushing denormals to zero.
- * mcu_deploy/frontend/reference.py performs the same operations; a change here is a change there.
+ * mcu_deploy/frontend/float32.py performs the same operations; a change here is a change there.
  */
 #ifndef MD_FRONTEND_MATH_H
 #define MD_FRONTEND_MATH_H
@@ -10,6 +10,8 @@
 #include <float.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "frontend_config.h"
 
 #if FLT_EVAL_METHOD != 0 && FLT_EVAL_METHOD != 16 /* 16: only _Float16 has its own */
 #error "float expressions must be evaluated in float: build with SSE or a single-precision FPU"
@@ -38,6 +40,17 @@ static inline float md_logf(float x) {
     const float r = ((0x1.2ee8c8p-2f * z + 0x1.997c22p-2f) * z + 0x1.55555cp-1f) * z;
     const float half_square = (0.5f * f) * f;
     return k * ln2_high - ((half_square - (s * (half_square + r) + k * ln2_low)) - f);
+}
+
+/* A feature less MD_FRONTEND_FEATURE_MEAN, over MD_FRONTEND_FEATURE_STD. */
+static inline float md_standardise(float x) {
+    if (MD_FRONTEND_HAS_FEATURE_MEAN) {
+        x = x - MD_FRONTEND_FEATURE_MEAN;
+    }
+    if (MD_FRONTEND_HAS_FEATURE_STD) {
+        x = x / MD_FRONTEND_FEATURE_STD;
+    }
+    return x;
 }
 
 /* x / scale rounded to the nearest integer, halves away from zero, plus zero_point (-128 to 127),

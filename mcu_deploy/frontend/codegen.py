@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import numpy.typing as npt
 
 from mcu_deploy.codegen.project import SourceSet, template_files
 from mcu_deploy.errors import InputError, ToolMissingError
-from mcu_deploy.frontend.spec import FrontendSpec, spectrum_bins
-from mcu_deploy.frontend.tables import FrontendTables, make_tables
+from mcu_deploy.frontend import float32_part
+from mcu_deploy.frontend.parts import FramePart, Table, declarations, definitions, hex_float
+from mcu_deploy.frontend.spec import FrontendSpec, spectrum_bins, stages
+from mcu_deploy.frontend.tables import delta_weights, log_factor, resize_tables
 
 _GENERATED = PurePosixPath("generated")
 _CMSIS = PurePosixPath("third_party/cmsis-dsp")
 
-_CMSIS_SOURCES = (
-    "Source/BasicMathFunctions/arm_dot_prod_f32.c",
-    "Source/ComplexMathFunctions/arm_cmplx_mag_f32.c",
-    "Source/ComplexMathFunctions/arm_cmplx_mag_squared_f32.c",
-    "Source/MatrixFunctions/arm_mat_vec_mult_f32.c",
-    "Source/TransformFunctions/arm_bitreversal2.c",
-    "Source/TransformFunctions/arm_cfft_f32.c",
-    "Source/TransformFunctions/arm_cfft_radix8_f32.c",
-    "Source/TransformFunctions/arm_rfft_fast_f32.c",
-)
+_HEADERS = ("md_frontend.h", "md_frontend_math.h", "md_kept.h", "md_clip.h")
+_SOURCES = ("md_frontend.c", "md_clip.c")
+_CLIP_STEPS = "md_clip_steps.c"
+
 _CMSIS_OTHERS = (
     "LICENSE",
     "Include/arm_common_tables.h",
@@ -40,8 +36,8 @@ _CMSIS_OTHERS = (
     "PrivateInclude/arm_compiler_specific.h",
 )
 
-# No CMSIS-Core header; the scalar code on Helium targets too.
-_DEFINITIONS = ("__GNUC_PYTHON__", "ARM_MATH_AUTOVECTORIZE")
+# No CMSIS-Core header.
+_DEFINITIONS = ("__GNUC_PYTHON__",)
 
 # The bits of a float result must not depend on the compiler or the target: no fused multiply-add, nothing
 # reordered, nothing vectorised (Helium flushes denormals to zero). Without errno, sqrtf is the FPU's
@@ -54,9 +50,11 @@ _OPTIONS = (
     "-fno-tree-slp-vectorize",
 )
 
+_NO_PART = FramePart((), (), (), (), {}, 0)
+
 
 def frontend_sources(spec: FrontendSpec, scale: float, zero_point: int, cmsis_dir: Path) -> list[SourceSet]:
-    """The source sets ``frontend`` and ``cmsis_dsp`` of a project.
+    """The source sets ``frontend`` and, where it is used, ``cmsis_dsp`` of a project.
 
     Args:
         spec: the front end.
@@ -69,43 +67,54 @@ def frontend_sources(spec: FrontendSpec, scale: float, zero_point: int, cmsis_di
         ToolMissingError: ``cmsis_dir`` lacks a file.
     """
     _check_quantisation(scale, zero_point)
-    tables = make_tables(spec)
-    files = template_files(
-        "frontend", ("md_frontend.h", "md_frontend_math.h", "md_frontend_tables.h", "md_frontend_mfcc_f32.c")
-    )
-    files[_GENERATED / "frontend_config.h"] = _config(spec, tables, scale, zero_point).encode()
-    files[_GENERATED / "frontend_tables.c"] = _tables(tables).encode()
+    part = frame_part(spec)
+    sources = (*_SOURCES, *((_CLIP_STEPS,) if spec.clip_steps else ()), *part.sources)
+    files = template_files("frontend", (*_HEADERS, *part.headers, *sources))
+    tables = [*part.tables, *_clip_tables(spec)]
+    files[_GENERATED / "frontend_config.h"] = _config(spec, part, scale, zero_point).encode()
+    files[_GENERATED / "frontend_tables.h"] = declarations(tables).encode()
+    files[_GENERATED / "frontend_tables.c"] = definitions(tables).encode()
     frontend = SourceSet(
         name="frontend",
         files=files,
-        sources=(PurePosixPath("src/frontend/md_frontend_mfcc_f32.c"), _GENERATED / "frontend_tables.c"),
+        sources=(
+            *(PurePosixPath("src/frontend") / name for name in sources),
+            _GENERATED / "frontend_tables.c",
+        ),
         include_dirs=(PurePosixPath("src/frontend"), _GENERATED),
-        definitions=_DEFINITIONS,
+        definitions=(*_DEFINITIONS, *part.definitions),
         compile_options=_OPTIONS,
+        link_libraries=("m",),
     )
-    return [frontend, _cmsis(cmsis_dir)]
+    return [frontend, _cmsis(part, cmsis_dir)] if part.cmsis_sources else [frontend]
+
+
+def frame_part(spec: FrontendSpec) -> FramePart:
+    """What computes a frame, in the precision of ``spec``; nothing where samples are the features."""
+    if not spec.spectral:
+        return _NO_PART
+    if spec.fixed_point:
+        from mcu_deploy.frontend.fixed_tables import fixed_part
+
+        return fixed_part(spec)
+    return float32_part.float32_part(spec)
 
 
 def frontend_ram_bytes(spec: FrontendSpec) -> int:
-    """Static RAM of the front end's C code: two work buffers and the quantised features."""
-    frames, coefficients = spec.feature_shape
-    return 2 * 4 * spec.fft_size + frames * coefficients
+    """Static RAM of the front end's C code: the frame being cut, work buffers and the kept features."""
+    row = spec.channels * spec.coefficients
+    element = 1 if not spec.clip_steps else 4 if spec.spectral else 2
+    window = 2 * spec.channels * (spec.frame_samples + (2 if spec.padding else 0))
+    steps = 0
+    if spec.clip_steps:
+        rows = (spec.deltas + 1) * (2 * spec.delta_width + 1) if spec.deltas else 1
+        steps = 4 * (rows * row + row + spec.input_coefficients * spec.input_maps)
+    return spec.frames * row * element + window + steps + 4 * spec.coefficients + frame_part(spec).ram_bytes
 
 
 def frontend_table_bytes(spec: FrontendSpec) -> int:
     """Flash for the front end's constants."""
-    tables = make_tables(spec)
-    arrays = (
-        tables.window,
-        tables.dct,
-        tables.fft.cfft_twiddle,
-        tables.fft.rfft_twiddle,
-        tables.fft.bit_reversal,
-        tables.mel.first,
-        tables.mel.length,
-        tables.mel.weights,
-    )
-    return sum(array.nbytes for array in arrays)
+    return sum(table.values.nbytes for table in (*frame_part(spec).tables, *_clip_tables(spec)))
 
 
 def _check_quantisation(scale: float, zero_point: int) -> None:
@@ -120,9 +129,9 @@ def _check_quantisation(scale: float, zero_point: int) -> None:
         )
 
 
-def _cmsis(directory: Path) -> SourceSet:
+def _cmsis(part: FramePart, directory: Path) -> SourceSet:
     files = {}
-    for name in (*_CMSIS_SOURCES, *_CMSIS_OTHERS):
+    for name in dict.fromkeys((*part.cmsis_sources, *_CMSIS_OTHERS, *part.cmsis_headers)):
         try:
             files[_CMSIS / name] = (directory / name).read_bytes()
         except OSError as error:
@@ -133,40 +142,43 @@ def _cmsis(directory: Path) -> SourceSet:
     return SourceSet(
         name="cmsis_dsp",
         files=files,
-        sources=tuple(_CMSIS / name for name in _CMSIS_SOURCES),
+        sources=tuple(_CMSIS / name for name in part.cmsis_sources),
         include_dirs=(_CMSIS / "Include", _CMSIS / "PrivateInclude"),
-        definitions=_DEFINITIONS,
+        definitions=(*_DEFINITIONS, *part.definitions),
         # Its bit reversal swaps floats through integer pointers.
         compile_options=(*_OPTIONS, "-fno-strict-aliasing"),
         third_party=True,
-        link_libraries=("m",),
     )
 
 
-def _config(spec: FrontendSpec, tables: FrontendTables, scale: float, zero_point: int) -> str:
-    sizes = {
-        "SAMPLE_RATE_HZ": spec.sample_rate_hz,
-        "CHANNELS": spec.channels,
-        "FRAME_SAMPLES": spec.frame_samples,
-        "HOP_SAMPLES": spec.hop_samples,
-        "FRAMES": spec.frames,
-        "CLIP_SAMPLES": spec.clip_samples,
-        "FFT_SIZE": spec.fft_size,
-        "BIT_REVERSAL_LENGTH": tables.fft.bit_reversal.size,
-        "SPECTRUM_BINS": spectrum_bins(spec),
-        "SPECTRUM_POWER": int(spec.spectrum == "power"),
-        "MEL_FILTERS": spec.mel_filters,
-        "MEL_WEIGHTS": tables.mel.weights.size,
-        "DCT_COEFFICIENTS": spec.dct_coefficients,
-    }
+def _clip_tables(spec: FrontendSpec) -> list[Table]:
+    tables = []
+    if spec.deltas:
+        tables.append(Table("delta_weights", delta_weights(spec), "n / (2 sum n n), n from 1 on."))
+    if spec.resize != "none":
+        for axis, table in zip(("frame", "coefficient"), resize_tables(spec), strict=True):
+            name = f"resize_{axis}"
+            tables += [
+                Table(f"{name}_low", table.low, f"The {axis} before each of the resized picture."),
+                Table(f"{name}_high", table.high, f"The {axis} behind it."),
+                Table(f"{name}_weight", table.weight, "How far it lies from the one before, 0 to 1."),
+            ]
+    return tables
+
+
+def _config(spec: FrontendSpec, part: FramePart, scale: float, zero_point: int) -> str:
     lines = [
-        "/* frontend_config.h: sizes of the front end. Generated by mcu-deploy; do not edit. */",
+        "/* frontend_config.h: the front end in numbers. Generated by mcu-deploy; do not edit. */",
         "#ifndef FRONTEND_CONFIG_H",
         "#define FRONTEND_CONFIG_H",
         "",
-        *(f"#define MD_FRONTEND_{name} {value}u" for name, value in sizes.items()),
-        f"#define MD_FRONTEND_LOG_FLOOR {_hex_float(np.float32(spec.log_floor))}",
-        f"#define MD_FRONTEND_INPUT_SCALE {_hex_float(np.float32(scale))}",
+        *(f"#define MD_FRONTEND_{name} {value}u" for name, value in {**_sizes(spec), **part.sizes}.items()),
+        "",
+        *(f"#define MD_FRONTEND_STAGE_{stage.name.upper()} {stage.index}u" for stage in stages(spec)),
+        "",
+        *(f"#define MD_FRONTEND_{name} {int(value)}" for name, value in _switches(spec).items()),
+        "",
+        *(f"#define MD_FRONTEND_{name} {hex_float(value)}" for name, value in _floats(spec, scale).items()),
         f"#define MD_FRONTEND_INPUT_ZERO_POINT ({zero_point})",
         "",
         "#endif",
@@ -174,31 +186,61 @@ def _config(spec: FrontendSpec, tables: FrontendTables, scale: float, zero_point
     return "\n".join(lines) + "\n"
 
 
-def _tables(tables: FrontendTables) -> str:
-    arrays: tuple[tuple[str, str, npt.NDArray[np.float32] | npt.NDArray[np.uint16]], ...] = (
-        ("window", "FRAME_SAMPLES", tables.window),
-        ("cfft_twiddle", "FFT_SIZE", tables.fft.cfft_twiddle),
-        ("rfft_twiddle", "FFT_SIZE", tables.fft.rfft_twiddle),
-        ("bit_reversal", "BIT_REVERSAL_LENGTH", tables.fft.bit_reversal),
-        ("mel_first", "MEL_FILTERS", tables.mel.first),
-        ("mel_length", "MEL_FILTERS", tables.mel.length),
-        ("mel_weights", "MEL_WEIGHTS", tables.mel.weights),
-        ("dct", "DCT_COEFFICIENTS * MD_FRONTEND_MEL_FILTERS", tables.dct.ravel()),
-    )
-    parts = [
-        "/* frontend_tables.c: constants of the front end. Generated by mcu-deploy; do not edit. */\n"
-        '#include "md_frontend_tables.h"\n'
-    ]
-    for name, size, values in arrays:
-        is_float = values.dtype == np.float32
-        texts = [_hex_float(v) if is_float else str(v) for v in values]
-        rows = [", ".join(texts[n : n + 6]) for n in range(0, len(texts), 6)]
-        head = f"const {'float' if is_float else 'uint16_t'} md_frontend_{name}[MD_FRONTEND_{size}] = {{"
-        parts.append("\n".join([head, *(f"    {row}," for row in rows), "};"]) + "\n")
-    return "\n".join(parts)
+def _sizes(spec: FrontendSpec) -> dict[str, int]:
+    return {
+        "SAMPLE_RATE_HZ": spec.sample_rate_hz,
+        "CHANNELS": spec.channels,
+        "FRAME_SAMPLES": spec.frame_samples,
+        "HOP_SAMPLES": spec.hop_samples,
+        "FRAMES": spec.frames,
+        "MIN_FRAMES": spec.min_frames,
+        "CLIP_SAMPLES": spec.clip_samples,
+        "MIN_SAMPLES": spec.samples_of(spec.min_frames),
+        "PADDING": spec.padding,
+        "COEFFICIENTS": spec.coefficients,
+        "INPUT_FRAMES": spec.input_frames,
+        "INPUT_COEFFICIENTS": spec.input_coefficients,
+        "INPUT_MAPS": spec.input_maps,
+        "INPUT_BYTES": math.prod(spec.feature_shape),
+        "DELTAS": spec.deltas,
+        "DELTA_WIDTH": spec.delta_width,
+        "FFT_SIZE": spec.fft_size,
+        "SPECTRUM_BINS": spectrum_bins(spec) if spec.spectral else 0,
+        "MEL_FILTERS": spec.mel_filters,
+        "DCT_COEFFICIENTS": spec.dct_coefficients,
+    }
 
 
-def _hex_float(value: np.float32) -> str:
-    """A C literal of exactly this float32."""
-    mantissa, exponent = float(value).hex().split("p")
-    return f"{mantissa.rstrip('0').rstrip('.') if '.' in mantissa else mantissa}p{exponent}f"
+def _switches(spec: FrontendSpec) -> dict[str, bool]:
+    return {
+        "SPECTRAL": spec.spectral,
+        "CLIP_STEPS": spec.clip_steps,
+        "REFLECT": spec.centring == "reflect",
+        "FRAMES_FIRST": spec.layout == "frames-first",
+        "DC_REMOVAL": spec.dc_removal,
+        "HAS_PRE_EMPHASIS": spec.pre_emphasis != 0,
+        "SPECTRUM_POWER": spec.spectrum == "power",
+        "HAS_LOG_OFFSET": spec.log_offset != 0,
+        "HAS_LOG_FACTOR": spec.log != "natural",
+        "HAS_FEATURE_MEAN": spec.feature_mean != 0,
+        "HAS_FEATURE_STD": spec.feature_std != 1,
+        "NORMALIZE_MEAN": spec.normalization == "mean",
+        "NORMALIZE_MIN_MAX": spec.normalization == "min-max",
+        "NORMALIZE_STANDARD": spec.normalization == "standard",
+        "RESIZE": spec.resize != "none",
+    }
+
+
+def _floats(spec: FrontendSpec, scale: float) -> dict[str, np.float32]:
+    values: dict[str, float | np.float32] = {
+        "SAMPLE_SCALE": 1 / 32768 if spec.samples == "fraction" else 1.0,
+        "PRE_EMPHASIS": spec.pre_emphasis,
+        "LOG_OFFSET": spec.log_offset,
+        "LOG_FLOOR": spec.log_floor,
+        "LOG_FACTOR": log_factor(spec),
+        "FEATURE_MEAN": spec.feature_mean,
+        "FEATURE_STD": spec.feature_std,
+        "NORMALIZATION_EPSILON": spec.normalization_epsilon,
+        "INPUT_SCALE": scale,
+    }
+    return {name: np.float32(value) for name, value in values.items()}

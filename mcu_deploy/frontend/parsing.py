@@ -83,7 +83,7 @@ def parse_spec(table: Mapping[str, Any], path: Path) -> FrontendSpec:
                 _nearest(key, (*KEYS, "preset")) + "remove or correct it",
             )
     values = {key: _checked(key, value, path) for key, value in given.items()}
-    resolved = {key: values.get(key, entry.default) for key, entry in KEYS.items()}
+    resolved: dict[str, Any] = {key: values.get(key, entry.default) for key, entry in KEYS.items()}
     for key, entry in KEYS.items():
         if not applies(key, resolved):
             if key in given:

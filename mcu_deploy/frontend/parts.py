@@ -39,6 +39,7 @@ class FramePart:
     Attributes:
         headers, sources: file names in ``firmware_templates/frontend``.
         cmsis_sources: files of CMSIS-DSP that are compiled.
+        cmsis_headers: files that they include, besides the usual ones.
         tables: the constants.
         sizes: further unsigned numbers for ``frontend_config.h``: ``MD_FRONTEND_<key>``.
         ram_bytes: static buffers of the sources.
@@ -52,6 +53,7 @@ class FramePart:
     sizes: Mapping[str, int]
     ram_bytes: int
     definitions: tuple[str, ...] = ()
+    cmsis_headers: tuple[str, ...] = ()
 
 
 def declarations(tables: Sequence[Table]) -> str:
@@ -62,7 +64,7 @@ def declarations(tables: Sequence[Table]) -> str:
     ]
     for table in tables:
         parts.append(f"/* {table.comment} */\nextern const {_declarator(table)};\n")
-    return "\n".join([*parts, "#endif\n"])
+    return "\n".join([*parts, "#endif"]) + "\n"
 
 
 def definitions(tables: Sequence[Table]) -> str:

@@ -123,6 +123,11 @@ class FrontendSpec:
             pair = (pair[1], pair[0])
         return pair if self.input_maps == 1 else (*pair, self.input_maps)
 
+    def takes(self, elements: int) -> bool:
+        """Whether so many interleaved samples are a clip."""
+        samples, rest = divmod(elements, self.channels)
+        return rest == 0 and self.samples_of(self.min_frames) <= samples <= self.clip_samples
+
     def samples_of(self, frames: int) -> int:
         """The fewest samples (and channel) that make so many frames."""
         if self.padding:

@@ -55,14 +55,14 @@ class MelTables:
 
 @dataclass(frozen=True)
 class FrontendTables:
-    """All constants of one front end.
+    """All constants of a float32 front end.
 
     Attributes:
-        window: (frame_samples,) window / 32768, so that it also scales the 16-bit samples. The division
-            is by a power of two, hence exact.
+        window: (frame_samples,); where samples count as fractions it is divided by 32768, so that it also
+            scales them. The division is by a power of two, hence exact.
         fft: for the real FFT.
         mel: the mel filters.
-        dct: (dct_coefficients, mel_filters) DCT-II rows, scaled.
+        dct: (dct_coefficients, mel_filters) rows, scaled; without rows where there is no DCT.
     """
 
     window: Float32
@@ -73,7 +73,7 @@ class FrontendTables:
 
 @cache
 def make_tables(spec: FrontendSpec) -> FrontendTables:
-    """All constants of ``spec``; made once, and shared: not to be written to.
+    """All constants of a spectral ``spec``; made once, and shared: not to be written to.
 
     Raises:
         InputError: no mel filter covers a bin of the FFT.
@@ -85,39 +85,150 @@ def make_tables(spec: FrontendSpec) -> FrontendTables:
             "widen mel_low_hz to mel_high_hz, or give a larger fft_size",
         )
     return FrontendTables(
-        window=(hann_window(spec.frame_samples) / 32768).astype(np.float32),
+        window=(window(spec) / (32768 if spec.samples == "fraction" else 1)).astype(np.float32),
         fft=fft_tables(spec.fft_size),
         mel=mel,
-        dct=dct_matrix(spec.dct_coefficients, spec.mel_filters).astype(np.float32),
+        dct=dct_matrix(spec).astype(np.float32),
     )
 
 
-def hann_window(length: int) -> Float64:
-    """The periodic Hann window, 0.5 - 0.5 cos(2 pi n / length)."""
-    return np.array([0.5 - 0.5 * math.cos(2 * math.pi * n / length) for n in range(length)])
+def window(spec: FrontendSpec) -> Float64:
+    """The window, shape (frame_samples,), in its usual scale: cosine sums of 2 pi n / period.
+
+    The period is ``frame_samples`` for a periodic window and ``frame_samples - 1`` for a symmetric one.
+    Povey is Kaldi's: the symmetric Hann window to the power of 0.85.
+    """
+    kind, _, symmetry = spec.window.partition("-")
+    period = spec.frame_samples - (symmetry != "periodic")
+    angles = [2 * math.pi * n / period for n in range(spec.frame_samples)]
+    hann = np.array([0.5 - 0.5 * math.cos(angle) for angle in angles])
+    match kind:
+        case "hann":
+            return hann
+        case "povey":
+            return np.array([value**0.85 for value in hann.tolist()])
+        case "hamming":
+            return np.array([0.54 - 0.46 * math.cos(angle) for angle in angles])
+        case "blackman":
+            return np.array([0.42 - 0.5 * math.cos(angle) + 0.08 * math.cos(2 * angle) for angle in angles])
+    return np.ones(spec.frame_samples)
 
 
 def mel_matrix(spec: FrontendSpec) -> Float64:
-    """The mel filters in full, shape (mel_filters, `spectrum_bins`): triangles, linear in HTK mel.
+    """The mel filters in full, shape (mel_filters, `spectrum_bins`).
 
-    As TensorFlow's ``linear_to_mel_weight_matrix``: m(f) = 1127 ln(1 + f / 700), the edges spaced evenly
-    in m; HTK Book, section 5.4.
+    Triangles whose edges are spaced evenly in mel: HTK Book, section 5.4. Their sides are linear in mel as
+    in TensorFlow's ``linear_to_mel_weight_matrix`` and Kaldi, or in Hz as in librosa; librosa's Slaney
+    normalisation multiplies by 2 / (upper edge - lower edge), in Hz.
     """
-    low, high = _htk_mel(spec.mel_low_hz), _htk_mel(spec.mel_high_hz)
+    slaney = spec.mel_scale == "slaney"
+    to_mel, to_hz = (_slaney_mel, _slaney_hz) if slaney else (_htk_mel, _htk_hz)
+    low, high = to_mel(spec.mel_low_hz), to_mel(spec.mel_high_hz)
     step = (high - low) / (spec.mel_filters + 1)
-    bins = spectrum_bins(spec)
-    mel = np.array([_htk_mel(k * spec.sample_rate_hz / spec.fft_size) for k in range(bins)])
-    centre = low + step * np.arange(1, spec.mel_filters + 1)[:, np.newaxis]
-    weights: Float64 = np.maximum(0.0, 1.0 - np.abs(mel - centre) / step)
+    edges_hz = np.array([to_hz(low + step * i) for i in range(spec.mel_filters + 2)])
+    hz = [k * spec.sample_rate_hz / spec.fft_size for k in range(spectrum_bins(spec))]
+    if spec.mel_triangles == "mel":
+        centre = low + step * np.arange(1, spec.mel_filters + 1)[:, np.newaxis]
+        sides = 1.0 - np.abs(np.array([to_mel(f) for f in hz]) - centre) / step
+    else:
+        left, middle, right = (edges_hz[i : i + spec.mel_filters, np.newaxis] for i in range(3))
+        sides = np.minimum((hz - left) / (middle - left), (right - hz) / (right - middle))
+    weights: Float64 = np.maximum(0.0, sides)
+    if spec.mel_normalization == "slaney":
+        weights *= (2 / (edges_hz[2:] - edges_hz[:-2]))[:, np.newaxis]
     return weights
 
 
-def dct_matrix(rows: int, columns: int) -> Float64:
-    """DCT-II: sqrt(2 / columns) cos(pi / columns (n + 1/2) k), the same factor for row 0 (as HTK has it)."""
-    scale = math.sqrt(2 / columns)
-    return np.array(
-        [[scale * math.cos(math.pi / columns * (n + 0.5) * k) for n in range(columns)] for k in range(rows)]
+def dct_matrix(spec: FrontendSpec) -> Float64:
+    """The first rows of the DCT, shape (dct_coefficients, mel_filters): scale, cosine and lifter.
+
+    The cosines and the scales ``none`` and ``ortho`` are SciPy's of types 1, 2 and 3; the lifter is HTK's
+    and Kaldi's.
+    """
+    columns = spec.mel_filters
+    rows = [
+        [_dct_value(spec, k, n) * _dct_scale(spec, k, n) for n in range(columns)]
+        for k in range(spec.dct_coefficients)
+    ]
+    matrix = np.array(rows).reshape(-1, columns)
+    lift = spec.dct_lifter
+    if lift != 0:
+        matrix *= np.array([[1 + lift / 2 * math.sin(math.pi * k / lift)] for k in range(len(rows))])
+    return matrix
+
+
+def _dct_value(spec: FrontendSpec, k: int, n: int) -> float:
+    columns = spec.mel_filters
+    match spec.dct_type:
+        case 1:
+            return math.cos(math.pi * k * n / (columns - 1)) * (0.5 if n in (0, columns - 1) else 1.0)
+        case 3:
+            return math.cos(math.pi * n * (2 * k + 1) / (2 * columns)) * (0.5 if n == 0 else 1.0)
+    return math.cos(math.pi * k * (2 * n + 1) / (2 * columns))
+
+
+def _dct_scale(spec: FrontendSpec, k: int, n: int) -> float:
+    """``none``: 2. ``htk``: sqrt(2 / N). ``ortho``: what makes the full matrix orthonormal."""
+    columns = spec.mel_filters
+    if spec.dct_normalization == "none":
+        return 2.0
+    if spec.dct_normalization == "htk":
+        return math.sqrt(2 / columns)
+    half = math.sqrt(0.5)
+    match spec.dct_type:
+        case 1:
+            last = columns - 1
+            rows = half if k in (0, last) else 1.0
+            return math.sqrt(2 / last) * rows * (2 * half if n in (0, last) else 1.0)
+        case 3:
+            return math.sqrt(2 / columns) * (2 * half if n == 0 else 1.0)
+    return math.sqrt(2 / columns) * (half if k == 0 else 1.0)
+
+
+def log_factor(spec: FrontendSpec) -> np.float32:
+    """What the natural logarithm is multiplied by; 1 for itself."""
+    factors = {"log10": 1 / math.log(10), "log2": 1 / math.log(2), "decibel": 10 / math.log(10)}
+    return np.float32(factors.get(spec.log, 1.0))
+
+
+@dataclass(frozen=True)
+class ResizeTable:
+    """One axis of a resized picture: element i lies ``weight`` of the way from ``low`` to ``high``.
+
+    Attributes:
+        low, high: (n,) indices of the elements before.
+        weight: (n,) in [0, 1).
+    """
+
+    low: Uint16
+    high: Uint16
+    weight: Float32
+
+
+def resize_tables(spec: FrontendSpec) -> tuple[ResizeTable, ResizeTable]:
+    """For frames and for coefficients: half-pixel centres as ``tf.image.resize``, or every n-th element."""
+    axes = ((spec.frames, spec.input_frames), (spec.coefficients, spec.input_coefficients))
+    bilinear = spec.resize == "bilinear"
+    frame, coefficient = (_resize_table(before, after, bilinear) for before, after in axes)
+    return frame, coefficient
+
+
+def _resize_table(before: int, after: int, bilinear: bool) -> ResizeTable:
+    index = np.arange(after)
+    place = (index + 0.5) * (before / after) - 0.5 if bilinear else index * float(before // after)
+    floor = np.floor(place)
+    return ResizeTable(
+        low=np.maximum(floor, 0).astype(np.uint16),
+        high=np.minimum(np.ceil(place), before - 1).astype(np.uint16),
+        weight=(place - floor).astype(np.float32),
     )
+
+
+def delta_weights(spec: FrontendSpec) -> Float32:
+    """n / (2 sum n n) for n = 1 to ``delta_width``: the slope of a line through 2 N + 1 points."""
+    n = np.arange(1, spec.delta_width + 1)
+    weights: Float32 = (n / (2 * np.sum(n * n))).astype(np.float32)
+    return weights
 
 
 def fft_tables(real_length: int) -> FftTables:
@@ -144,6 +255,19 @@ def first_radix(length: int) -> int:
 
 def _htk_mel(hz: float) -> float:
     return 1127 * math.log(1 + hz / 700)
+
+
+def _htk_hz(mel: float) -> float:
+    return 700 * (math.exp(mel / 1127) - 1)
+
+
+def _slaney_mel(hz: float) -> float:
+    """Slaney's Auditory Toolbox: 3 / 200 mel a Hz, above 1 kHz 27 mel for each factor of 6.4."""
+    return hz * 3 / 200 if hz < 1000 else 15 + 27 * math.log(hz / 1000) / math.log(6.4)
+
+
+def _slaney_hz(mel: float) -> float:
+    return mel * 200 / 3 if mel < 15 else 1000 * math.exp((mel - 15) * math.log(6.4) / 27)
 
 
 def _mel_tables(matrix: Float64) -> MelTables:

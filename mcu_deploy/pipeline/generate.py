@@ -20,9 +20,9 @@ from mcu_deploy.codegen.model import model_sources
 from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet
 from mcu_deploy.errors import InputError, ModelError
+from mcu_deploy.frontend import FrontendSpec, load_spec, spec_table, stages
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_sources, frontend_table_bytes
-from mcu_deploy.frontend.spec import FrontendSpec, load_spec, stages
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import parse_model, read_model_bytes
@@ -173,8 +173,7 @@ def reserves(frontend: FrontendSpec | None) -> dict[str, int]:
     """
     data, code = APP_DATA_RESERVE, APP_CODE_RESERVE
     if frontend is not None:
-        pcm = 2 * frontend.frame_samples * frontend.channels
-        data += frontend_ram_bytes(frontend) + pcm
+        data += frontend_ram_bytes(frontend)
         code += FRONTEND_CODE_RESERVE + frontend_table_bytes(frontend)
     return {"data": data, "code": code}
 
@@ -218,12 +217,6 @@ def _files(
     return files
 
 
-def _table(frontend: FrontendSpec) -> dict[str, Any]:
-    table = asdict(frontend)
-    del table["name"]
-    return table
-
-
 def _state(prepared: Prepared) -> dict[str, Any]:
     """``deployment.json``: what was deployed, and what was decided and why."""
     project = prepared.project
@@ -236,7 +229,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
             "board": prepared.board_table,
             "npu": project.npu,
             "runtime": project.runtime,
-            "frontend": {"name": frontend.name, "table": _table(frontend)} if frontend else None,
+            "frontend": {"name": frontend.name, "table": spec_table(frontend)} if frontend else None,
         },
         "model": {
             "name": project.name,

@@ -12,7 +12,7 @@ from mcu_deploy import __version__
 from mcu_deploy.boards.reader import parse_board
 from mcu_deploy.boards.types import Board
 from mcu_deploy.errors import InputError
-from mcu_deploy.frontend.spec import FrontendSpec, parse_spec
+from mcu_deploy.frontend import FrontendSpec, parse_spec
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_model, read_model_bytes

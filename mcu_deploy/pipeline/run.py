@@ -157,8 +157,7 @@ def _check_record_size(project: Project, inputs: Sequence[InputVector], options:
         kept |= {index for step in project.plan.steps for index in step.outputs}
     size = sum(tensors[index].bytes + 64 for index in kept)
     for stage in recorded_stages(project.frontend, options.layers):
-        vectors = project.frontend.frames if project.frontend and stage.per_frame else 1
-        size += vectors * (int(np.prod(stage.shape)) * np.dtype(stage.dtype).itemsize + 64)
+        size += stage.vectors * (int(np.prod(stage.shape)) * np.dtype(stage.dtype).itemsize + 64)
     most = MAX_RECORDS_BYTES // size
     if len(inputs) > most:
         layers = " with --layers" if options.layers else ""
@@ -178,7 +177,7 @@ def _vector(project: Project, source: str, start: float | None, entry: PcmInput 
     """Raises ValueError for an entry that the project cannot have been given."""
     if isinstance(entry, PcmInput):
         frontend = project.frontend
-        if frontend is None or entry.samples.size != frontend.clip_samples * frontend.channels:
+        if frontend is None or not frontend.takes(entry.samples.size):
             raise ValueError("audio of another length than the front end's")
         return InputVector(source, start, entry.samples, ())
     tensors = [project.graph.tensors[index] for index in project.graph.inputs]

@@ -1,17 +1,21 @@
 /* driver.c: runs the front end on the clips of a file and writes every observation to another.
  *
- *   driver stages IN OUT   IN: clips of int16; OUT: {stage, frame, bytes} of uint32, then the data,
- * each driver logf IN OUT     IN: float32; OUT: md_logf of each driver quantise IN OUT IN: float32;
- * OUT: md_quantise_int8 of each, with the model's quantisation */
+ *   driver stages IN OUT    IN: for each clip its samples (uint32), then int16;
+ *                           OUT: {stage, vector, bytes} of uint32, then the data, each
+ *   driver logf IN OUT      IN: float32; OUT: md_logf of each
+ *   driver quantise IN OUT  IN: float32; OUT: md_quantise_int8, with the model's quantisation
+ *   driver rfft IN OUT      IN: vectors of float32; OUT: md_scalar_rfft_f32 of each */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "dsp/transform_functions.h"
 #include "frontend_config.h"
-#include "md_frontend.h"
+#include "frontend_tables.h"
+#include "md_clip.h"
 #include "md_frontend_math.h"
-#include "md_frontend_tables.h"
+#ifdef MD_WITH_FLOAT32
+#include "md_stages_f32.h"
+#endif
 
 static void check(int ok, const char *what) {
     if (!ok) {
@@ -27,20 +31,26 @@ static void write_observation(void *context, uint32_t stage, uint32_t frame, con
     check(fwrite(head, sizeof head, 1, out) == 1 && fwrite(data, bytes, 1, out) == 1, "write");
 }
 
+/* A clip in pieces of 1, 2, 3, ... samples, from the file's position on. */
+static void run_clip(const int16_t *pcm, uint32_t samples, int8_t *input,
+                     md_frontend_observer_t observer, void *context) {
+    md_clip_begin(observer, context);
+    for (uint32_t piece = 1, done = 0; done < samples; done += piece++) {
+        piece = piece < samples - done ? piece : samples - done;
+        md_clip_push(pcm + done * MD_FRONTEND_CHANNELS, piece);
+    }
+    check(md_clip_end(input), "too short");
+}
+
 static void run_stages(FILE *in, FILE *out) {
-    static int16_t clip[MD_FRONTEND_CLIP_SAMPLES];
-    static int8_t input[MD_FRONTEND_FRAMES * MD_FRONTEND_DCT_COEFFICIENTS];
-    while (fread(clip, sizeof clip, 1, in) == 1) {
-        int8_t unobserved[sizeof input];
-        for (uint32_t frame = 0; frame < MD_FRONTEND_FRAMES; frame++) {
-            md_frontend_frame(frame, clip + frame * MD_FRONTEND_HOP_SAMPLES, NULL, NULL);
-        }
-        md_frontend_finish(unobserved, NULL, NULL);
-        for (uint32_t frame = 0; frame < MD_FRONTEND_FRAMES; frame++) {
-            md_frontend_frame(frame, clip + frame * MD_FRONTEND_HOP_SAMPLES, write_observation,
-                              out);
-        }
-        md_frontend_finish(input, write_observation, out);
+    static int16_t clip[MD_FRONTEND_CLIP_SAMPLES * MD_FRONTEND_CHANNELS];
+    static int8_t input[MD_FRONTEND_INPUT_BYTES], unobserved[MD_FRONTEND_INPUT_BYTES];
+    uint32_t samples;
+    while (fread(&samples, sizeof samples, 1, in) == 1) {
+        const size_t bytes = samples * MD_FRONTEND_CHANNELS * sizeof clip[0];
+        check(bytes <= sizeof clip && fread(clip, bytes, 1, in) == 1, "read");
+        run_clip(clip, samples, unobserved, NULL, NULL);
+        run_clip(clip, samples, input, write_observation, out);
         check(memcmp(input, unobserved, sizeof input) == 0, "observing changed the result");
     }
 }
@@ -63,19 +73,15 @@ static void run_elements(FILE *in, FILE *out, int quantise) {
 }
 
 static void run_rfft(FILE *in, FILE *out) {
+#ifdef MD_WITH_FLOAT32
     static float x[MD_FRONTEND_FFT_SIZE], y[MD_FRONTEND_FFT_SIZE];
-    const arm_rfft_fast_instance_f32 rfft = {
-        .Sint = {.fftLen = MD_FRONTEND_FFT_SIZE / 2,
-                 .pTwiddle = md_frontend_cfft_twiddle,
-                 .pBitRevTable = md_frontend_bit_reversal,
-                 .bitRevLength = MD_FRONTEND_BIT_REVERSAL_LENGTH},
-        .fftLenRFFT = MD_FRONTEND_FFT_SIZE,
-        .pTwiddleRFFT = md_frontend_rfft_twiddle,
-    };
     while (fread(x, sizeof x, 1, in) == 1) {
-        arm_rfft_fast_f32(&rfft, x, y, 0);
+        md_scalar_rfft_f32(x, y);
         check(fwrite(y, sizeof y, 1, out) == 1, "write");
     }
+#else
+    check(in == out, "no float FFT");
+#endif
 }
 
 int main(int argc, char **argv) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import wave
@@ -29,40 +30,51 @@ class Driver:
     spec: FrontendSpec
     executable: Path
 
-    def stages(self, clips: np.ndarray, work: Path) -> list[dict[str, np.ndarray]]:
-        """What the observer got of each of ``clips`` (n, clip_samples), by stage name."""
-        assert clips.dtype == np.int16 and clips.shape[1:] == (self.spec.clip_samples,)
-        listed = stages(self.spec)
-        records = np.frombuffer(self.run("stages", clips, work), self._record())
-        assert len(records) == len(clips)
-        for stage in listed:
-            head = _part(records, stage)["head"]
-            assert (head[..., 0] == stage.index).all()
-            assert (head[..., 1] == (np.arange(self.spec.frames) if stage.per_frame else 0)).all()
-            assert (head[..., 2] == np.dtype((stage.dtype, stage.shape)).itemsize).all()
-        return [{stage.name: _part(record, stage)["data"] for stage in listed} for record in records]
+    def stages(self, clips: list[np.ndarray], work: Path) -> list[dict[str, np.ndarray]]:
+        """What the observer got of each of ``clips`` (interleaved int16, of any length), by stage name."""
+        source = b"".join(
+            np.uint32(clip.size // self.spec.channels).tobytes() + clip.astype(np.int16).tobytes()
+            for clip in clips
+        )
+        output = self.run("stages", source, work)
+        position = 0
+        results = []
+        for clip in clips:
+            frames = self.spec.frames_in(clip.size // self.spec.channels) * self.spec.channels
+            found, position = _observations(output, position, stages(self.spec), frames)
+            results.append(found)
+        assert position == len(output)
+        return results
 
-    def run(self, what: str, data: np.ndarray, work: Path) -> bytes:
+    def run(self, what: str, data: bytes, work: Path) -> bytes:
         """Run one of the driver's commands."""
         source, result = work / "in.bin", work / "out.bin"
-        source.write_bytes(data.tobytes())
+        source.write_bytes(data)
         command = [str(self.executable), what, str(source), str(result)]
         run = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
         assert run.returncode == 0, run.stderr
         return result.read_bytes()
 
-    def _record(self) -> np.dtype:
-        """One clip's observations in the driver's output."""
-        fields = [
-            (s, np.dtype([("head", "<u4", (3,)), ("data", s.dtype, s.shape)])) for s in stages(self.spec)
-        ]
-        frame = np.dtype([(s.name, dtype) for s, dtype in fields if s.per_frame])
-        clip = [(s.name, dtype) for s, dtype in fields if not s.per_frame]
-        return np.dtype([("frames", frame, (self.spec.frames,)), *clip])
 
-
-def _part(records, stage):
-    return records["frames"][stage.name] if stage.per_frame else records[stage.name]
+def _observations(data, position, listed, frames):
+    """The observations of one clip, and where the next one's begin."""
+    counts = {
+        stage.name: frames if stage.per_frame and stage.name != "prepared" else stage.vectors
+        for stage in listed
+    }
+    found = {stage.name: [] for stage in listed}
+    for _ in range(sum(counts.values())):
+        index, vector, size = np.frombuffer(data, np.uint32, 3, position).tolist()
+        stage = listed[index]
+        assert vector == len(found[stage.name])
+        values = np.frombuffer(data, stage.dtype, size // np.dtype(stage.dtype).itemsize, position + 12)
+        found[stage.name].append(values.reshape(stage.shape))
+        position += 12 + size
+    assert {name: len(vectors) for name, vectors in found.items()} == counts
+    arrays = {stage.name: np.array(found[stage.name]) for stage in listed}
+    return {
+        stage.name: arrays[stage.name] if stage.per_frame else arrays[stage.name][0] for stage in listed
+    }, position
 
 
 def compile_sources(
@@ -73,7 +85,7 @@ def compile_sources(
     compiler: str = "gcc",
 ) -> list[Path]:
     """The objects of one set, compiled as the generated project compiles them."""
-    for name, content in source_set.files.items():
+    for name, content in (item for other in sets for item in other.files.items()):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
     includes = [
@@ -95,22 +107,36 @@ class DriverBuilder:
 
     def __init__(self, cmsis_dir: Path, folder: Path, flags: tuple[str, ...]) -> None:
         self.cmsis_dir, self.folder, self.flags = cmsis_dir, folder, flags
-        self._cmsis_objects: list[Path] = []
+        self._cmsis_objects: dict[object, list[Path]] = {}
 
     def build(self, spec: FrontendSpec) -> Driver:
-        frontend, cmsis = sets = frontend_sources(spec, SCALE, ZERO_POINT, self.cmsis_dir)
-        if not self._cmsis_objects:
-            self._cmsis_objects = compile_sources(cmsis, sets, self.folder, self.flags)
-        objects = compile_sources(frontend, sets, self.folder, self.flags)
-        executable = self.folder / f"driver-{spec.name}"
-        options = [*self.flags, *STRICT, *frontend.compile_options]
-        options += [f"-D{definition}" for definition in frontend.definitions]
-        options += [f"-I{self.folder / path}" for path in frontend.include_dirs]
-        options += [f"-isystem{self.folder / path}" for path in cmsis.include_dirs]
-        inputs = [str(Path(__file__).with_name("driver.c")), *map(str, objects + self._cmsis_objects)]
+        """The driver with the front end of ``spec``."""
+        sets = frontend_sources(spec, SCALE, ZERO_POINT, self.cmsis_dir)
+        folder = self.folder / spec.name
+        objects = compile_sources(sets[0], sets, folder, self.flags)
+        for cmsis in sets[1:]:
+            key = (cmsis.sources, cmsis.definitions)
+            if key not in self._cmsis_objects:
+                self._cmsis_objects[key] = compile_sources(cmsis, sets, folder, self.flags)
+            objects += self._cmsis_objects[key]
+        executable = folder / "driver"
+        options = [*self.flags, *STRICT, *sets[0].compile_options]
+        options += [f"-D{definition}" for definition in sets[0].definitions]
+        options += [f"-I{folder / path}" for path in sets[0].include_dirs]
+        if spec.spectral and not spec.fixed_point:
+            options.append("-DMD_WITH_FLOAT32")
+        inputs = [str(Path(__file__).with_name("driver.c")), *map(str, objects)]
         command = ["gcc", *options, *inputs, "-lm", "-o", str(executable)]
         subprocess.run(command, check=True, timeout=120)
         return Driver(spec, executable)
+
+
+def changed(spec: FrontendSpec, **changes: object) -> FrontendSpec:
+    """Another specification: what follows from other keys follows anew."""
+    follow = {} if spec.padding or "clip_samples" in changes else {"clip_samples": 0}
+    if "min_frames" not in changes and spec.min_frames == spec.frames:
+        follow["min_frames"] = 0
+    return dataclasses.replace(spec, **(follow | changes))
 
 
 def find_on(variable: str, name: str) -> Path:
@@ -130,25 +156,26 @@ def recorded_words(name: str, spec: FrontendSpec) -> np.ndarray:
 
 
 def made_clips(spec: FrontendSpec) -> dict[str, np.ndarray]:
-    """Signals at the edges: by name, (clip_samples,) each."""
+    """Signals at the edges: by name, a full clip each, interleaved."""
     rng = np.random.default_rng(20240607)
-    n = np.arange(spec.clip_samples)
-    impulse = np.zeros(spec.clip_samples)
+    size = spec.clip_samples * spec.channels
+    n = np.arange(size)
+    impulse = np.zeros(size)
     clips = {
         "silence": impulse,
-        "lowest": np.full(spec.clip_samples, -32768),
-        "one": np.full(spec.clip_samples, 1),
+        "lowest": np.full(size, -32768),
+        "one": np.full(size, 1),
         "square 400 Hz": np.where(n // 20 % 2, 32767, -32768),
         "square nyquist": np.where(n % 2, 32767, -32768),
         "ramp": n % 65536 - 32768,
         "single-bit toggling": n % 2,
         "single-bit sine": np.round(np.sin(2 * np.pi * n / 16)),
         "full-scale sine": np.round(32767 * np.sin(2 * np.pi * n * n / 40000)),
-        "impulse in a window's skirt": np.where(n == 641, 1, 0),
-        "impulse": np.where(n == 5000, 32767, 0),
+        "impulse in a window's skirt": np.where(n == spec.frame_samples + 1, 1, 0),
+        "impulse": np.where(n == size // 3, 32767, 0),
     }
     for level in (1, 3, 100, 3000, 32767):
-        clips[f"noise {level}"] = rng.integers(-level, level + 1, spec.clip_samples)
+        clips[f"noise {level}"] = rng.integers(-level, level + 1, size)
     return {name: clip.astype(np.int16) for name, clip in clips.items()}
 
 

@@ -1,0 +1,54 @@
+"""The C code of a frame in float32: its sources and constants."""
+
+from __future__ import annotations
+
+from mcu_deploy.frontend.parts import FramePart, Table
+from mcu_deploy.frontend.spec import FrontendSpec
+from mcu_deploy.frontend.tables import FrontendTables, make_tables
+
+_CMSIS_SOURCES = (
+    "Source/BasicMathFunctions/arm_dot_prod_f32.c",
+    "Source/ComplexMathFunctions/arm_cmplx_mag_f32.c",
+    "Source/ComplexMathFunctions/arm_cmplx_mag_squared_f32.c",
+    "Source/MatrixFunctions/arm_mat_vec_mult_f32.c",
+    "Source/TransformFunctions/arm_bitreversal2.c",
+    "Source/TransformFunctions/arm_cfft_f32.c",
+    "Source/TransformFunctions/arm_cfft_radix8_f32.c",
+    "Source/TransformFunctions/arm_rfft_fast_f32.c",
+)
+
+
+def float32_part(spec: FrontendSpec) -> FramePart:
+    """Window, FFT, mel filters, logarithm and DCT on CMSIS-DSP's scalar functions."""
+    tables = make_tables(spec)
+    return FramePart(
+        headers=("md_frame.h", "md_stages_f32.h"),
+        sources=("md_frame_f32.c", "md_stages_scalar_f32.c"),
+        cmsis_sources=_CMSIS_SOURCES,
+        tables=_scalar_tables(tables),
+        sizes={"BUFFER": spec.fft_size, "BIT_REVERSAL_LENGTH": tables.fft.bit_reversal.size},
+        ram_bytes=2 * 4 * spec.fft_size,
+        definitions=("ARM_MATH_AUTOVECTORIZE",),  # CMSIS-DSP's scalar code on Helium targets too
+    )
+
+
+def _scalar_tables(tables: FrontendTables) -> tuple[Table, ...]:
+    listed = (
+        Table("window", tables.window, "Over 32768 where it scales samples to fractions of full scale."),
+        Table(
+            "cfft_twiddle",
+            tables.fft.cfft_twiddle,
+            "cos, sin of 2 pi k / (N / 2), interleaved: for the complex FFT.",
+        ),
+        Table(
+            "rfft_twiddle",
+            tables.fft.rfft_twiddle,
+            "sin, cos of 2 pi k / N, interleaved: for the split into a real FFT.",
+        ),
+        Table("bit_reversal", tables.fft.bit_reversal, "Pairs of byte offsets of complex values to swap."),
+        Table("mel_first", tables.mel.first, "The first bin that filter i weighs."),
+        Table("mel_length", tables.mel.length, "How many bins it weighs."),
+        Table("mel_weights", tables.mel.weights, "The filters' weights, one after another."),
+        Table("dct", tables.dct, "Row by row."),
+    )
+    return tuple(table for table in listed if table.values.size)
