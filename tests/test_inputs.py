@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mcu_deploy.errors import InputError
-from mcu_deploy.frontend.spec import FrontendSpec, load_spec
+from mcu_deploy.frontend import FrontendSpec, load_spec
 from mcu_deploy.graph.builder import affine
 from mcu_deploy.graph.ir import DataType, Tensor
 from mcu_deploy.inputs import InputVector, read_inputs

@@ -226,7 +226,9 @@ def _shown(value: object) -> str:
 
 
 def _nearest(word: str, words: tuple[str, ...], known: bool = True) -> str:
-    close = difflib.get_close_matches(word, [text for text in words if isinstance(text, str)], n=1)
+    close = difflib.get_close_matches(
+        word, [text for text in words if isinstance(text, str)], n=1, cutoff=0.45
+    )
     if close:
         return f"did you mean {close[0]!r}? "
     return f"known: {', '.join(words)}; " if known else ""

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import platform
 import subprocess
 import sys
 
 import numpy as np
 import pytest
-from frontend_harness import find_on, made_clips, recorded_words
+from frontend_harness import changed, find_on, made_clips, recorded_words
 
 from mcu_deploy.errors import InputError
-from mcu_deploy.frontend import stages
+from mcu_deploy.frontend import load_spec, preset_names, stages
 from mcu_deploy.frontend.definition import defined_features
-from mcu_deploy.frontend.reference import reference_features, reference_stages
+from mcu_deploy.frontend.reference import frame_stages, reference_features, reference_stages
 from mcu_deploy.frontend.spec import spectrum_bins
 
 LABELS = ["down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes", "_silence_", "_unknown_"]
@@ -32,7 +31,7 @@ BOUNDS = {"windowed": 1.8e-7, "spectrum": 1.2e-6, "mel": 7e-7, "log": 2.8e-4, "d
 
 
 def errors(spec, clip):
-    got, want = reference_features(spec, clip), defined_features(spec, clip)
+    (_, got), want = frame_stages(spec, clip), defined_features(spec, clip)
     want["spectrum"] = want["spectrum"][:, : spectrum_bins(spec)]
     for stage in ("windowed", "spectrum", "mel"):
         largest = np.abs(want[stage]).max(axis=1, keepdims=True)
@@ -51,28 +50,30 @@ def test_recordings_are_within_the_bound_of_float64(spec, name):
 @pytest.mark.parametrize("name", ["noise 1", "noise 100", "noise 32767"])
 @pytest.mark.parametrize("spectrum", ["magnitude", "power"])
 def test_noise_is_within_the_bound_of_float64(spec, name, spectrum):
-    spec = dataclasses.replace(spec, spectrum=spectrum)
+    spec = changed(spec, spectrum=spectrum)
     for stage, error in errors(spec, made_clips(spec)[name]):
         assert error < BOUNDS[stage], stage
 
 
 def test_silence_is_the_log_of_the_floor(spec):
-    features = reference_features(spec, np.zeros(spec.clip_samples, np.int16))
+    _, features = frame_stages(spec, np.zeros(spec.clip_samples, np.int16))
     assert not features["mel"].any()
     assert np.all(features["log"] == np.float32(np.log(np.finfo(np.float32).tiny)))
 
 
-def test_stages_describe_what_the_reference_makes(spec):
+@pytest.mark.parametrize("name", preset_names())
+def test_stages_describe_what_the_reference_makes(name):
+    spec = load_spec(name)
     made = reference_stages(spec, made_clips(spec)["noise 100"], 0.2, -5)
     assert list(made) == [stage.name for stage in stages(spec)]
     for stage in stages(spec):
-        shape = (spec.frames, *stage.shape) if stage.per_frame else stage.shape
+        shape = (stage.vectors, *stage.shape) if stage.per_frame else stage.shape
         assert (made[stage.name].dtype, made[stage.name].shape) == (stage.dtype, shape)
 
 
 @pytest.mark.parametrize("pcm", [np.zeros(10, np.int16), np.zeros(16000, np.float32)], ids=["short", "float"])
 def test_what_is_not_a_clip_is_rejected(spec, pcm):
-    with pytest.raises(InputError, match="takes 16000 samples of int16"):
+    with pytest.raises(InputError, match="takes 16000 to 16000 samples of 1 channels, int16"):
         reference_features(spec, pcm)
 
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from mcu_deploy.errors import InputError
-from mcu_deploy.frontend import load_spec, preset_names, stages
+from mcu_deploy.frontend import load_spec, parse_spec, preset_names, spec_table, stages
 from mcu_deploy.frontend.spec import spectrum_bins
 
 PRESET = {
     "kind": "'mfcc'",
     "sample_rate_hz": "16000",
-    "channels": "1",
     "frame_samples": "640",
     "hop_samples": "320",
     "frames": "49",
@@ -22,6 +22,7 @@ PRESET = {
     "spectrum": "'magnitude'",
     "mel_filters": "40",
     "mel_scale": "'htk'",
+    "mel_triangles": "'mel'",
     "mel_normalization": "'none'",
     "mel_low_hz": "20",
     "mel_high_hz": "4000.0",
@@ -42,7 +43,23 @@ def test_the_preset_is_what_the_models_were_trained_with(tmp_path):
     spec = load_spec("micronet-kws")
     assert spec == dataclasses.replace(load_spec(write(tmp_path / "own.toml", {})), name="micronet-kws")
     assert (spec.clip_samples, spec.feature_shape, spectrum_bins(spec)) == (16000, (49, 10), 256)
-    assert preset_names() == ("micronet-kws",)
+
+
+def test_every_preset_is_its_own_table_again():
+    presets = "aclnet audio-sound-event dcase2020-task1b micronet-ad micronet-kws"
+    assert " ".join(preset_names()) == presets
+    for name in preset_names():
+        spec = load_spec(name)
+        assert parse_spec(spec_table(spec), Path(f"{name}.toml")) == spec
+
+
+def test_a_file_may_build_on_a_preset(tmp_path):
+    path = tmp_path / "own.toml"
+    path.write_text("preset = 'micronet-kws'\nprecision = 'q31'\nkind = 'log-mel'")
+    preset = load_spec("micronet-kws")
+    own = load_spec(path)
+    assert (own.kind, own.precision, own.dct_coefficients) == ("log-mel", "q31", 0)
+    assert (own.window, own.frames, own.feature_shape) == (preset.window, 49, (49, 40))
 
 
 def test_stages_of_the_preset():
@@ -63,9 +80,30 @@ def test_stages_of_the_preset():
         ({"fft_sise": "1024"}, "unknown key 'fft_sise'", "did you mean 'fft_size'?"),
         ({"zzz": "1"}, "unknown key 'zzz'", "known: kind, sample_rate_hz"),
         ({"frames": None}, "key 'frames' is missing", "an int, from 1 to 10000"),
-        ({"kind": "'plp'"}, "kind = 'plp' is not supported", "one of mfcc"),
+        ({"kind": "'plp'"}, "kind = 'plp' is not supported", "one of mfcc, log-mel, pcm"),
         ({"fft_size": "1000"}, "fft_size = 1000 is not supported", "512, 1024"),
-        ({"channels": "2"}, "channels = 2 is not supported", "one of 1"),
+        ({"channels": "9"}, "channels = 9 is out of range", "from 1 to 8"),
+        ({"window": "'hann'"}, "window = 'hann' is not supported", "did you mean 'hann-"),
+        ({"spectrum": "'powers'"}, "spectrum = 'powers' is not supported", "did you mean 'power'?"),
+        ({"delta_width": "2"}, "delta_width has no meaning here", "it needs deltas = 1 or 2"),
+        ({"kind": "'log-mel'"}, "dct_coefficients has no meaning here", "it needs kind = mfcc"),
+        ({"kind": "'pcm'"}, "window has no meaning here", "it needs kind = log-mel or mfcc"),
+        ({"resize_frames": "2"}, "resize_frames has no meaning here", "bilinear or subsample"),
+        ({"resize": "'bilinear'"}, "key 'resize_frames' is missing", "an int, from 1"),
+        (
+            {"resize": "'subsample'", "resize_frames": "48", "resize_coefficients": "5"},
+            "frames is not a multiple of resize_frames",
+            "correct",
+        ),
+        ({"clip_samples": "16320"}, "clip_samples = 16320 does not make frames = 49", "correct"),
+        ({"min_frames": "50"}, "min_frames is larger than frames", "correct"),
+        ({"min_frames": "1", "deltas": "1"}, "min_frames cannot stand with deltas", "correct"),
+        ({"deltas": "2", "delta_width": "8", "frames": "32"}, "deltas leave no frame", "correct"),
+        ({"mel_scale": "'kaldi'", "mel_triangles": "'hz'"}, "kaldi has triangles linear in mel", "correct"),
+        ({"centring": "'reflect'", "frame_samples": "641"}, "centring takes an even frame_samples", ""),
+        ({"precision": "'q31'", "samples": "'integer'"}, "q31 takes samples = fraction", "correct"),
+        ({"preset": "'micronet'"}, "preset 'micronet' is not known", "did you mean 'micronet-"),
+        ({"preset": "3"}, "preset 3 is not known", "correct"),
         ({"spectrum": "3"}, "spectrum is not a str", "magnitude, power"),
         ({"frames": "true"}, "frames is not an int", "from 1"),
         ({"frames": "49.0"}, "frames is not an int", "from 1"),

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from mcu_deploy.errors import InputError, McuDeployError
-from mcu_deploy.frontend.spec import load_spec
+from mcu_deploy.frontend import load_spec
 from mcu_deploy.graph.reader import read_model
 from mcu_deploy.registry.cards import ModelCard, card_by_hash, card_by_name, model_cards, parse_card
 from mcu_deploy.resources import resource_dir

@@ -7,7 +7,8 @@ import dataclasses
 import numpy as np
 
 from mcu_deploy.frontend import load_spec
-from mcu_deploy.frontend.reference import quantise, reference_features
+from mcu_deploy.frontend.clip import quantise
+from mcu_deploy.frontend.reference import reference_features
 
 # The MicroNets' own input quantisation, so that one front end serves them and this model.
 INPUT_SCALE = 0.20109497010707855
@@ -23,8 +24,9 @@ def clip_features(clips: np.ndarray) -> np.ndarray:
     A clip is a whole number of hops long, so the clips laid end to end are one long clip whose frames
     are theirs, but for the one in fifty that straddles two; frames know nothing of each other.
     """
-    joined = dataclasses.replace(SPEC, frames=_HOPS * len(clips) - 1)
-    values = reference_features(joined, clips.reshape(-1))["dct"]
+    frames = _HOPS * len(clips) - 1
+    joined = dataclasses.replace(SPEC, frames=frames, min_frames=frames, clip_samples=clips.size)
+    values = reference_features(joined, clips.reshape(-1))
     straddling = np.zeros((1, values.shape[1]), np.float32)
     frames = np.concatenate([values, straddling]).reshape(len(clips), _HOPS, -1)
     return quantise(frames[:, : SPEC.frames], INPUT_SCALE, INPUT_ZERO_POINT)
