@@ -43,35 +43,49 @@ def write_project(
         InputError: the folder holds something else, another project, or edited files.
         McuDeployError: it cannot be written, or another process uses it.
     """
-    digests = {str(path): hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
-    # Not sorted: the order of a board's simulators says which is the default.
-    document = json.dumps({**state, "files": digests}, indent=1) + "\n"
     try:
         if not os.path.lexists(folder):
-            _make(folder, document, files)
+            _make(folder, _document(state, files), files)
             return True
         if not folder.is_dir():
             raise InputError(
                 f"the output {folder} exists and is not a folder", "choose another by --output-dir"
             )
         with exclusive(folder):
-            if _is_current(folder, document, state, force):
-                return False
-            _replace(folder, document, files)
+            return make_current(folder, state, files, force)
     except OSError as error:
         raise McuDeployError(
             f"cannot write the project {folder}: {error.strerror or error}",
             "free some space, or choose another folder by --output-dir",
         ) from None
+
+
+def make_current(
+    folder: Path, state: Mapping[str, Any], files: Mapping[PurePosixPath, bytes], force: bool
+) -> bool:
+    """As ``write_project``, of a folder that exists and that the caller holds by ``exclusive``.
+
+    Raises:
+        InputError: as ``write_project``.
+        OSError: it cannot be written.
+    """
+    document = _document(state, files)
+    if _is_current(folder, document, state, force):
+        return False
+    _replace(folder, document, files)
     return True
 
 
 @contextmanager
-def exclusive(folder: Path) -> Iterator[None]:
+def exclusive(folder: Path, wait: bool = False) -> Iterator[None]:
     """Keeps other processes of ours out of a project while its files are made and used.
 
     Two runs in one folder would read each other's inputs and call the results different. Where the file
     system cannot lock a folder, nothing is locked.
+
+    Args:
+        folder: the project.
+        wait: for another process that holds it, in place of an error.
 
     Raises:
         McuDeployError: another process holds the folder.
@@ -80,7 +94,7 @@ def exclusive(folder: Path) -> Iterator[None]:
     try:
         with suppress(OSError):
             try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
             except BlockingIOError:
                 raise McuDeployError(
                     f"another mcu-deploy is at work in {folder}",
@@ -89,6 +103,13 @@ def exclusive(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _document(state: Mapping[str, Any], files: Mapping[PurePosixPath, bytes]) -> str:
+    """The text of ``deployment.json``."""
+    digests = {str(path): hashlib.sha256(data).hexdigest() for path, data in sorted(files.items())}
+    # Not sorted: the order of a board's simulators says which is the default.
+    return json.dumps({**state, "files": digests}, indent=1) + "\n"
 
 
 def _is_current(folder: Path, document: str, state: Mapping[str, Any], force: bool) -> bool:
