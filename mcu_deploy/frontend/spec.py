@@ -175,7 +175,6 @@ def stages(spec: FrontendSpec) -> tuple[Stage, ...]:
     """The intermediate vectors of a front end, in the order in which the C code makes them."""
     made: list[tuple[str, str, tuple[int, ...], int, bool]] = []
     if spec.spectral:
-        dtype = {"float32": "float32", "q31": "int32", "q15": "int16"}[spec.precision]
         lengths = {
             "windowed": spec.frame_samples,
             "spectrum": spectrum_bins(spec),
@@ -185,7 +184,9 @@ def stages(spec: FrontendSpec) -> tuple[Stage, ...]:
         if spec.kind == "mfcc":
             lengths["dct"] = spec.dct_coefficients
         vectors = spec.frames * spec.channels
-        made += [(name, dtype, (length,), vectors, True) for name, length in lengths.items()]
+        made += [
+            (name, _dtype(spec.precision, name), (length,), vectors, True) for name, length in lengths.items()
+        ]
         if features_stage(spec) == "features":
             made.append(("features", "float32", (spec.coefficients,), vectors, True))
     if spec.clip_steps:
@@ -193,6 +194,15 @@ def stages(spec: FrontendSpec) -> tuple[Stage, ...]:
         made.append(("prepared", "float32", row, spec.input_frames, True))
     made.append(("quantised", "int8", spec.feature_shape, 1, False))
     return tuple(Stage(index, *rest) for index, rest in enumerate(made))
+
+
+def _dtype(precision: str, stage: str) -> str:
+    """In fixed point the sums of the mel filters have 64 bits; in q15 what follows the FFT has 32."""
+    if precision == "float32":
+        return "float32"
+    if stage == "mel":
+        return "int64"
+    return "int16" if (precision, stage) == ("q15", "windowed") else "int32"
 
 
 def features_stage(spec: FrontendSpec) -> str:
