@@ -121,7 +121,7 @@ def _verify_run(
     run: Run,
     layers: bool,
 ) -> RunVerdict:
-    front = list(_frontend_pairs(wanted, features, run))
+    front = list(frontend_pairs(wanted, features, run))
     front += _tensor_pairs(graph, "model.input", graph.inputs, given, run.inputs)
     made = [index for step in plan.steps for index in step.outputs] if layers else []
     inner = list(
@@ -140,7 +140,7 @@ def _verify_run(
     )
 
 
-def _frontend_pairs(
+def frontend_pairs(
     wanted: Sequence[Stage], features: Vectors, run: Run
 ) -> Iterator[tuple[str, str, Array, Array]]:
     """Stage by stage: what Python and what the target made."""
