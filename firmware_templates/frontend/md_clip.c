@@ -4,16 +4,15 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "frontend_config.h"
+#include "md_cutter.h"
 
 /* With centring, PAD samples that the recording does not have come before its first. Reflected ones are
  * known once the sample behind the first frame is; the last frame may reflect the sample before it. */
 enum {
     PAD = MD_FRONTEND_PADDING,
-    BEFORE = PAD > 0,
-    AFTER = PAD > 0,
-    WINDOW = BEFORE + MD_FRONTEND_FRAME_SAMPLES + AFTER,
-    SAMPLE = MD_FRONTEND_CHANNELS, /* elements of a sample */
+    BEFORE = MD_CUTTER_MARGIN,
+    WINDOW = MD_CUTTER_WINDOW,
+    SAMPLE = MD_CUTTER_SAMPLE,
 };
 
 static struct {
@@ -21,45 +20,32 @@ static struct {
     void *context;
     uint32_t samples; /* of the recording, so far */
     uint32_t frames;  /* computed */
-    uint32_t fill;    /* of the window */
-    uint32_t skip;    /* samples between two windows */
-    int16_t window[WINDOW * SAMPLE];
+    md_cutter_t cutter;
 } clip;
-
-static void copy(uint32_t to, const int16_t *from, uint32_t samples) {
-    memmove(clip.window + to * SAMPLE, from, samples * SAMPLE * sizeof *from);
-}
 
 /* Sample by sample backwards. */
 static void reflect(uint32_t to, uint32_t from, uint32_t samples, int32_t direction) {
     for (uint32_t n = 0; n < samples; n++) {
         const int32_t step = direction * (int32_t)n;
-        copy((uint32_t)((int32_t)to + step),
-             clip.window + (uint32_t)((int32_t)from - step) * SAMPLE, 1);
+        md_cutter_copy(&clip.cutter, (uint32_t)((int32_t)to + step),
+                       clip.cutter.window + (uint32_t)((int32_t)from - step) * SAMPLE, 1);
     }
 }
 
-/* The window's frame; then the window moves on by a hop. */
 static void compute_frame(void) {
     if (MD_FRONTEND_REFLECT && clip.frames == 0) {
         reflect(BEFORE + PAD - 1u, BEFORE + PAD + 1u, PAD, -1);
     }
-    md_frontend_frame(clip.frames, clip.window + BEFORE * SAMPLE, clip.observer, clip.context);
+    md_frontend_frame(clip.frames, md_cutter_frame(&clip.cutter), clip.observer, clip.context);
     clip.frames++;
-    if (MD_FRONTEND_HOP_SAMPLES < WINDOW) {
-        copy(0, clip.window + MD_FRONTEND_HOP_SAMPLES * SAMPLE, WINDOW - MD_FRONTEND_HOP_SAMPLES);
-        clip.fill = clip.fill > MD_FRONTEND_HOP_SAMPLES ? clip.fill - MD_FRONTEND_HOP_SAMPLES : 0u;
-    } else {
-        clip.skip = MD_FRONTEND_HOP_SAMPLES - WINDOW;
-        clip.fill = 0;
-    }
+    md_cutter_advance(&clip.cutter);
 }
 
 void md_clip_begin(md_frontend_observer_t observer, void *context) {
     memset(&clip, 0, sizeof clip);
     clip.observer = observer;
     clip.context = context;
-    clip.fill = BEFORE + PAD;
+    clip.cutter.fill = BEFORE + PAD;
 }
 
 void md_clip_push(const int16_t *pcm, uint32_t samples) {
@@ -67,17 +53,10 @@ void md_clip_push(const int16_t *pcm, uint32_t samples) {
     samples = samples < wanted ? samples : wanted;
     clip.samples += samples;
     while (samples > 0 && clip.frames < MD_FRONTEND_FRAMES) {
-        const uint32_t skipped = clip.skip < samples ? clip.skip : samples;
-        clip.skip -= skipped;
-        pcm += skipped * SAMPLE;
-        samples -= skipped;
-        const uint32_t space = WINDOW - clip.fill;
-        const uint32_t taken = samples < space ? samples : space;
-        copy(clip.fill, pcm, taken);
-        clip.fill += taken;
+        const uint32_t taken = md_cutter_fill(&clip.cutter, pcm, samples);
         pcm += taken * SAMPLE;
         samples -= taken;
-        if (clip.fill == WINDOW) {
+        if (md_cutter_full(&clip.cutter)) {
             compute_frame();
         }
     }
@@ -88,13 +67,14 @@ static void compute_last_frames(void) {
     uint32_t frames = clip.samples / MD_FRONTEND_HOP_SAMPLES + 1u;
     frames = frames < MD_FRONTEND_FRAMES ? frames : MD_FRONTEND_FRAMES;
     while (clip.frames < frames) {
-        const uint32_t end = clip.fill; /* of the recording, in the window */
+        const uint32_t end = clip.cutter.fill; /* of the recording, in the window */
         const uint32_t missing = WINDOW - end;
         if (MD_FRONTEND_REFLECT) {
             const uint32_t reflected = missing < end - 1u ? missing : end - 1u;
             reflect(end, end - 2u, reflected, 1);
         } else {
-            memset(clip.window + end * SAMPLE, 0, missing * SAMPLE * sizeof clip.window[0]);
+            memset(clip.cutter.window + end * SAMPLE, 0,
+                   missing * SAMPLE * sizeof clip.cutter.window[0]);
         }
         compute_frame();
     }

@@ -17,7 +17,7 @@ from mcu_deploy.frontend.tables import delta_weights, log_factor, resize_tables
 _GENERATED = PurePosixPath("generated")
 _CMSIS = PurePosixPath("third_party/cmsis-dsp")
 
-_HEADERS = ("md_frontend.h", "md_frontend_math.h", "md_kept.h", "md_clip.h")
+_HEADERS = ("md_frontend.h", "md_frontend_math.h", "md_kept.h", "md_cutter.h", "md_clip.h")
 _SOURCES = ("md_frontend.c", "md_clip.c")
 _CLIP_STEPS = "md_clip_steps.c"
 
