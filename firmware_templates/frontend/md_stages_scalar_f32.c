@@ -13,6 +13,8 @@
 #include "md_frontend_math.h"
 #include "md_stages_f32.h"
 
+#ifndef MD_FRONTEND_RFFT_INIT /* else md_stages_cmsis_f32.c has FFT and logarithm */
+
 /* CMSIS-DSP's instance as its init functions would fill it, without the tables of all other lengths
  * that those bring along. */
 static const arm_rfft_fast_instance_f32 rfft = {
@@ -23,6 +25,20 @@ static const arm_rfft_fast_instance_f32 rfft = {
     .fftLenRFFT = MD_FRONTEND_FFT_SIZE,
     .pTwiddleRFFT = md_frontend_rfft_twiddle,
 };
+
+void md_scalar_rfft_f32(float *windowed, float *fft) {
+    arm_rfft_fast_f32(&rfft, windowed, fft, 0);
+}
+
+void md_scalar_log_f32(float *mel) {
+    for (uint32_t i = 0; i < MD_FRONTEND_MEL_FILTERS; i++) {
+        const float x = MD_FRONTEND_HAS_LOG_OFFSET ? mel[i] + MD_FRONTEND_LOG_OFFSET : mel[i];
+        const float log = md_logf(x < MD_FRONTEND_LOG_FLOOR ? MD_FRONTEND_LOG_FLOOR : x);
+        mel[i] = MD_FRONTEND_HAS_LOG_FACTOR ? log * MD_FRONTEND_LOG_FACTOR : log;
+    }
+}
+
+#endif
 
 static float mean_of(const int16_t *pcm) {
     int32_t sum = 0; /* of at most 4096 samples */
@@ -49,10 +65,6 @@ void md_scalar_window_f32(const int16_t *pcm, float *windowed) {
     }
 }
 
-void md_scalar_rfft_f32(float *windowed, float *fft) {
-    arm_rfft_fast_f32(&rfft, windowed, fft, 0);
-}
-
 void md_scalar_spectrum_f32(float *fft, float *spectrum) {
     fft[1] = 0.0f; /* the Nyquist bin, which no filter needs, lies in bin 0's imaginary part */
 #if MD_FRONTEND_SPECTRUM_POWER
@@ -68,14 +80,6 @@ void md_scalar_mel_f32(const float *spectrum, float *mel) {
         const uint32_t length = md_frontend_mel_length[i];
         arm_dot_prod_f32(spectrum + md_frontend_mel_first[i], weights, length, &mel[i]);
         weights += length;
-    }
-}
-
-void md_scalar_log_f32(float *mel) {
-    for (uint32_t i = 0; i < MD_FRONTEND_MEL_FILTERS; i++) {
-        const float x = MD_FRONTEND_HAS_LOG_OFFSET ? mel[i] + MD_FRONTEND_LOG_OFFSET : mel[i];
-        const float log = md_logf(x < MD_FRONTEND_LOG_FLOOR ? MD_FRONTEND_LOG_FLOOR : x);
-        mel[i] = MD_FRONTEND_HAS_LOG_FACTOR ? log * MD_FRONTEND_LOG_FACTOR : log;
     }
 }
 

@@ -68,7 +68,7 @@ def _prepare(frames: Int16, spec: FrontendSpec) -> Float32:
     if spec.dc_removal:
         total: Float32 = frames.sum(axis=1, dtype=np.int32).astype(np.float32)
         mean: Float32 = total / np.float32(spec.frame_samples)
-        x = x - mean[:, np.newaxis]
+        x = np.subtract(x, mean[:, np.newaxis])
     if spec.pre_emphasis != 0:
         before = np.concatenate([x[:, :1], x[:, :-1]], axis=1)
         x = x - np.float32(spec.pre_emphasis) * before

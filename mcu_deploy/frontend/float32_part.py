@@ -18,9 +18,55 @@ _CMSIS_SOURCES = (
 )
 
 
+# What CMSIS-DSP needs to use Helium: its init functions, which choose tables by the core.
+_CMSIS_HELIUM_SOURCES = (
+    "Source/BasicMathFunctions/arm_scale_f32.c",
+    "Source/CommonTables/arm_common_tables.c",
+    "Source/CommonTables/arm_const_structs.c",
+    "Source/CommonTables/arm_mve_tables.c",
+    "Source/FastMathFunctions/arm_vlog_f32.c",
+    "Source/TransformFunctions/arm_cfft_init_f32.c",
+    "Source/TransformFunctions/arm_rfft_fast_init_f32.c",
+)
+_ARM_MATH_INCLUDES = (
+    "bayes_functions",
+    "controller_functions",
+    "debug",
+    "distance_functions",
+    "filtering_functions",
+    "interpolation_functions",
+    "quaternion_math_functions",
+    "statistics_functions",
+    "support_functions",
+    "svm_defines",
+    "svm_functions",
+    "window_functions",
+)
+_CMSIS_HELIUM_HEADERS = (
+    "Include/arm_const_structs.h",
+    "Include/arm_math.h",
+    "Include/arm_helium_utils.h",
+    "Include/arm_mve_tables.h",
+    "Include/arm_vec_math.h",
+    *(f"Include/dsp/{name}.h" for name in _ARM_MATH_INCLUDES),
+    "PrivateInclude/arm_vec_fft.h",
+)
+
+
 def float32_part(spec: FrontendSpec) -> FramePart:
-    """Window, FFT, mel filters, logarithm and DCT on CMSIS-DSP's scalar functions."""
+    """Window, FFT, mel filters, logarithm and DCT on CMSIS-DSP's functions."""
     tables = make_tables(spec)
+    if spec.arithmetic == "cmsis-helium":
+        return FramePart(
+            headers=("md_frame.h", "md_stages_f32.h"),
+            sources=("md_frame_f32.c", "md_stages_scalar_f32.c", "md_stages_cmsis_f32.c"),
+            cmsis_sources=(*_CMSIS_SOURCES, *_CMSIS_HELIUM_SOURCES),
+            cmsis_headers=_CMSIS_HELIUM_HEADERS,
+            tables=[table for table in _scalar_tables(tables) if table.name not in _FFT_TABLES],
+            sizes={"BUFFER": spec.fft_size},
+            ram_bytes=2 * 4 * spec.fft_size + 64,
+            definitions=(f"MD_FRONTEND_RFFT_INIT=arm_rfft_fast_init_{spec.fft_size}_f32",),
+        )
     return FramePart(
         headers=("md_frame.h", "md_stages_f32.h"),
         sources=("md_frame_f32.c", "md_stages_scalar_f32.c"),
@@ -30,6 +76,9 @@ def float32_part(spec: FrontendSpec) -> FramePart:
         ram_bytes=2 * 4 * spec.fft_size,
         definitions=("ARM_MATH_AUTOVECTORIZE",),  # CMSIS-DSP's scalar code on Helium targets too
     )
+
+
+_FFT_TABLES = ("cfft_twiddle", "rfft_twiddle", "bit_reversal")
 
 
 def _scalar_tables(tables: FrontendTables) -> tuple[Table, ...]:
