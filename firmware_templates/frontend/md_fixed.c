@@ -2,7 +2,6 @@
 #include "md_fixed.h"
 
 #include "dsp/basic_math_functions.h"
-#include "dsp/complex_math_functions.h"
 #include "dsp/fast_math_functions.h"
 #include "dsp/matrix_functions.h"
 #include "dsp/statistics_functions.h"
@@ -13,13 +12,21 @@ enum {
     MEL_FILTERS = MD_FRONTEND_MEL_FILTERS,
     BINS = MD_FRONTEND_SPECTRUM_BINS,
     FRAME_SAMPLES = MD_FRONTEND_FRAME_SAMPLES,
-    SPECTRUM_LSB = 1 << 17, /* of a mel value, at a weight of 1 */
-    LOG_OF_ZERO = -256      /* an exponent below every floor */
+    POWER = MD_FRONTEND_SPECTRUM_POWER ? 2 : 1,
+    LOG_OF_ZERO = -256 /* an exponent below every floor */
 };
+
+#if MD_FRONTEND_SPECTRUM_POWER
+typedef q63_t spectrum_t;
+enum { MEL_BITS = 49 }; /* fraction bits of a mel value where nothing was shifted, and N = 1 */
+#else
+typedef q31_t spectrum_t;
+enum { MEL_BITS = 48 };
+#endif
 
 #define LN2_Q32 INT64_C(2977044472)
 
-#if MD_FRONTEND_FIXED_SPECTRUM_POWER == 1
+#if !MD_FRONTEND_SPECTRUM_POWER
 /* What arm_sqrt_q31 starts from: 2^28 / sqrt((i + 8) / 32). CMSIS-DSP has it in a file with every table
  * that it has. */
 extern const q31_t sqrt_initial_lut_q31[32];
@@ -75,28 +82,74 @@ md_fixed_scale_t md_fixed_samples(const int16_t *pcm, int32_t *samples) {
     return scale;
 }
 
-/* Shifts the parts up until the largest has 31 bits. Returns by how much. */
+/* Shifts the parts up until the largest has 30 bits. Returns by how much. */
 static int32_t normalise(q31_t *fft) {
     q31_t peak;
     uint32_t index;
     arm_absmax_q31(fft, 2 * BINS, &peak, &index);
-    const int32_t shift = peak != 0 ? 31 - size_of((uint32_t)peak) : 0;
+    const int32_t shift = peak != 0 ? 30 - size_of((uint32_t)peak) : 0;
     arm_shift_q31(fft, (int8_t)shift, fft, 2 * BINS);
     return shift;
 }
 
-static void apply_mel_filters(const q31_t *spectrum, q63_t *mel) {
+#if MD_FRONTEND_SPECTRUM_POWER
+static spectrum_t of_power(q63_t power) {
+    return power;
+}
+
+/* Of the products without their last 44 bits. */
+static q63_t weighted_sum(const q63_t *powers, const q31_t *weights, uint32_t length) {
+    q63_t sum = 0;
+    for (uint32_t i = 0; i < length; i++) {
+        const q63_t high = (q31_t)(powers[i] >> 30) * (q63_t)weights[i];
+        const q63_t low = (q31_t)(powers[i] & ((1 << 30) - 1)) * (q63_t)weights[i];
+        sum += (high >> 14) + (low >> 44);
+    }
+    return sum;
+}
+#else
+/* The square root: of the upper 30 or 31 bits, an odd number of bits being left away or put behind. */
+static spectrum_t of_power(q63_t power) {
+    const int32_t odd = (size_of((uint64_t)power) - 31) | 1;
+    q31_t root;
+    arm_sqrt_q31((q31_t)(odd > 0 ? power >> odd : power << -odd), &root);
+    return root >> ((31 - odd) / 2);
+}
+
+static q63_t weighted_sum(const q31_t *magnitudes, const q31_t *weights, uint32_t length) {
+    q63_t sum;
+    arm_dot_prod_q31(magnitudes, weights, length, &sum);
+    return sum;
+}
+#endif
+
+static void spectrum_of(const q31_t *fft, spectrum_t *spectrum) {
+    for (uint32_t k = 0; k < BINS; k++) {
+        const q63_t real = fft[2 * k];
+        const q63_t imaginary = fft[2 * k + 1];
+        spectrum[k] = of_power(real * real + imaginary * imaginary);
+    }
+}
+
+static void apply_mel_filters(const spectrum_t *spectrum, q63_t *mel) {
     const q31_t *weights = md_frontend_mel_weights;
     for (uint32_t i = 0; i < MEL_FILTERS; i++) {
         const uint32_t length = md_frontend_mel_length[i];
-        arm_dot_prod_q31(spectrum + md_frontend_mel_first[i], weights, length, &mel[i]);
+        mel[i] = weighted_sum(spectrum + md_frontend_mel_first[i], weights, length);
         weights += length;
     }
 }
 
+/* A mel value that is one bit of the FFT, at the largest weight: after the FFT was shifted. */
+static q63_t least_mel(int32_t shift) {
+    const int32_t place = MEL_BITS - POWER * (int32_t)MD_FRONTEND_FIXED_BITS + POWER * shift;
+    return place > 0 ? (q63_t)1 << place : 1;
+}
+
 /* Splits each of the mel values, which have `scale` fraction bits, plus the offset, into
- * mantissa (q31) * 2^exponent: the exponents take the place of `mel`. */
-static void split_mel(q63_t *mel, int32_t scale, uint32_t silent, q31_t *mantissas) {
+ * mantissa (q31) * 2^exponent: the exponents take the place of `mel`. Filters without weights may go
+ * below `least`. */
+static void split_mel(q63_t *mel, int32_t scale, q63_t least, q31_t *mantissas) {
     int32_t shift = 0;
     q63_t offset = 0;
 #if MD_FRONTEND_FIXED_LOG_OFFSET
@@ -113,10 +166,10 @@ static void split_mel(q63_t *mel, int32_t scale, uint32_t silent, q31_t *mantiss
 #endif
     const int32_t clear = shift < 63 ? shift : 63;
     for (uint32_t i = 0; i < MEL_FILTERS; i++) {
-        const q63_t least =
-            silent || md_frontend_mel_length[i] == 0 ? 0 : (q63_t)SPECTRUM_LSB >> clear;
         q63_t value = (mel[i] >> clear) + offset;
-        value = value < least ? least : value;
+        if (md_frontend_mel_length[i] != 0 && value < (least >> clear)) {
+            value = least >> clear;
+        }
         if (value == 0) {
             mantissas[i] = 1 << 30;
             mel[i] = LOG_OF_ZERO;
@@ -140,23 +193,23 @@ static void log_of(const q63_t *exponents, q31_t *mantissas) {
     }
 }
 
-void md_fixed_features(int32_t *fft, md_fixed_scale_t scale, int32_t *work, int64_t *mel,
+void md_fixed_features(md_fixed_buffer_t *fft, md_fixed_scale_t scale, md_fixed_buffer_t *work,
                        const md_observation_t *to, float *features) {
-    const int32_t shift = scale.shift + normalise(fft);
-    q31_t *const spectrum = work;
-#if MD_FRONTEND_FIXED_SPECTRUM_POWER == 2
-    arm_cmplx_mag_squared_q31(fft, spectrum, BINS);
+    const int32_t shift = normalise(fft->q31);
+#if MD_FRONTEND_SPECTRUM_POWER
+    spectrum_t *const spectrum = work->q63;
 #else
-    arm_cmplx_mag_q31(fft, spectrum, BINS);
+    spectrum_t *const spectrum = work->q31;
 #endif
-    md_observe(to, MD_FRONTEND_STAGE_SPECTRUM, spectrum, BINS * sizeof(q31_t));
+    spectrum_of(fft->q31, spectrum);
+    md_observe(to, MD_FRONTEND_STAGE_SPECTRUM, spectrum, BINS * sizeof *spectrum);
+    q63_t *const mel = fft->q63;
     apply_mel_filters(spectrum, mel);
-    md_observe(to, MD_FRONTEND_STAGE_MEL, mel, MEL_FILTERS * sizeof(q63_t));
+    md_observe(to, MD_FRONTEND_STAGE_MEL, mel, MEL_FILTERS * sizeof *mel);
 
-    q31_t *const log = work;
-    const int32_t mel_scale =
-        (int32_t)MD_FRONTEND_FIXED_MEL_SCALE + (int32_t)MD_FRONTEND_FIXED_SPECTRUM_POWER * shift;
-    split_mel(mel, mel_scale, scale.silent, log);
+    q31_t *const log = work->q31;
+    const int32_t mel_scale = (int32_t)MD_FRONTEND_FIXED_MEL_SCALE + POWER * (scale.shift + shift);
+    split_mel(mel, mel_scale, scale.silent ? 0 : least_mel(shift), log);
     log_of(mel, log);
     md_observe(to, MD_FRONTEND_STAGE_LOG, log, MEL_FILTERS * sizeof(q31_t));
 
@@ -167,7 +220,7 @@ void md_fixed_features(int32_t *fft, md_fixed_scale_t scale, int32_t *work, int6
         .numCols = MEL_FILTERS,
         .pData = (q31_t *)md_frontend_dct, /* only read */
     };
-    q31_t *const coefficients = fft;
+    q31_t *const coefficients = fft->q31;
     arm_mat_vec_mult_q31(&dct, log, coefficients);
     md_observe(to, MD_FRONTEND_STAGE_DCT, coefficients,
                MD_FRONTEND_DCT_COEFFICIENTS * sizeof(q31_t));

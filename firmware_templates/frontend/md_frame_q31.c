@@ -25,19 +25,16 @@ static const arm_rfft_instance_q31 rfft = {
 };
 
 /* Work buffers that the stages use in turn. arm_rfft_q31 writes all N complex values. */
-_Static_assert(MD_FRONTEND_MEL_FILTERS <= MD_FRONTEND_FFT_SIZE / 2, "more filters than buffer");
-static q31_t samples[MD_FRONTEND_FFT_SIZE];
-static union {
-    q31_t fft[2 * MD_FRONTEND_FFT_SIZE];
-    q63_t mel[MD_FRONTEND_FFT_SIZE];
-} buffer;
+static md_fixed_buffer_t samples;
+static md_fixed_buffer_t fft[2];
 
 void md_frame_features(const int16_t *pcm, const md_observation_t *to, float *features) {
-    const md_fixed_scale_t scale = md_fixed_samples(pcm, samples);
-    arm_mult_q31(samples, md_frontend_window, samples, MD_FRONTEND_FRAME_SAMPLES);
-    md_observe(to, MD_FRONTEND_STAGE_WINDOWED, samples, MD_FRONTEND_FRAME_SAMPLES * sizeof(q31_t));
-    memset(samples + MD_FRONTEND_FRAME_SAMPLES, 0,
+    q31_t *const windowed = samples.q31;
+    const md_fixed_scale_t scale = md_fixed_samples(pcm, windowed);
+    arm_mult_q31(windowed, md_frontend_window, windowed, MD_FRONTEND_FRAME_SAMPLES);
+    md_observe(to, MD_FRONTEND_STAGE_WINDOWED, windowed, MD_FRONTEND_FRAME_SAMPLES * sizeof(q31_t));
+    memset(windowed + MD_FRONTEND_FRAME_SAMPLES, 0,
            (MD_FRONTEND_FFT_SIZE - MD_FRONTEND_FRAME_SAMPLES) * sizeof(q31_t));
-    arm_rfft_q31(&rfft, samples, buffer.fft);
-    md_fixed_features(buffer.fft, scale, samples, buffer.mel, to, features);
+    arm_rfft_q31(&rfft, windowed, (q31_t *)fft);
+    md_fixed_features(&fft[0], scale, &samples, to, features);
 }

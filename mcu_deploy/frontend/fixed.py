@@ -7,7 +7,7 @@ length, p = 1 for magnitudes and 2 for powers:
 
 ========  =====  ==============================================================================
 windowed  q31    (int32) or q15 (int16): the samples as fractions, times 2 ** s
-spectrum  q31    (int32): (magnitude * 2 ** (s + t) / (2 N)) ** p
+spectrum  q31    (int32) magnitudes or q62 (int64) powers of the FFT over N, times 2 ** (s + t)
 mel       int64  sums with ``mel_scale`` + p (s + t) fraction bits
 log       q23    (int32), of decibels q21
 dct       q23    (int32) or fewer: less what keeps the sums from overflowing
@@ -36,7 +36,7 @@ Int32 = npt.NDArray[np.int32]
 Int64 = npt.NDArray[np.int64]
 
 _LN2_Q32 = round(math.log(2) * 2**32)
-_SPECTRUM_LSB = 1 << 17  # of a mel value, at a weight of 1
+_LOW_BITS = 30  # of a power: what its multiplication with a weight takes apart
 _LOG_OF_ZERO = -256  # an exponent below every floor
 
 
@@ -66,10 +66,11 @@ def _frame(spec: FrontendSpec, tables: FixedTables, fft: _Fft, pcm: Int16) -> di
     parts = fft.transform(windowed)[: 2 * spectrum_bins(spec)]
     parts, spectrum_shift = _normalised(parts)
     power = spectrum_power(spec)
-    magnitude = dsp.arm_cmplx_mag_squared_q31 if power == 2 else dsp.arm_cmplx_mag_q31
-    spectrum: Int32 = magnitude(parts)
+    spectrum = _powers(parts) if power == 2 else _magnitudes(_powers(parts))
     mel = _mel(tables, spectrum)
-    log = _log(tables, mel, tables.mel_scale + power * (shift + spectrum_shift), silent)
+    scale = tables.mel_scale + power * (shift + spectrum_shift)
+    least = 0 if silent else 1 << max(0, tables.mel_least + power * spectrum_shift)
+    log = _log(tables, mel, scale, least)
     made: dict[str, Array] = {"windowed": windowed, "spectrum": spectrum, "mel": mel, "log": log}
     if spec.kind == "mfcc":
         made["dct"] = dsp.arm_mat_vec_mult_q31(tables.dct, log)
@@ -125,29 +126,56 @@ class _Fft:
 
 
 def _normalised(parts: Int32) -> tuple[Int32, int]:
-    """Shifted up until the largest part has 31 bits, and by how much."""
+    """Shifted up until the largest part has 30 bits, and by how much."""
     peak = int(dsp.arm_absmax_q31(parts)[0])
-    shift = 31 - peak.bit_length() if peak else 0
+    shift = 30 - peak.bit_length() if peak else 0
     return dsp.arm_shift_q31(parts, shift), shift
 
 
-def _mel(tables: FixedTables, spectrum: Int32) -> Int64:
+def _powers(parts: Int32) -> Int64:
+    squares = parts.astype(np.int64) ** 2
+    powers: Int64 = squares[0::2] + squares[1::2]
+    return powers
+
+
+def _magnitudes(powers: Int64) -> Int32:
+    """Square roots: of the upper 30 or 31 bits, an odd number of bits being left away or put behind."""
+    magnitudes = []
+    for power in powers.tolist():
+        odd = (power.bit_length() - 31) | 1
+        number = power >> odd if odd > 0 else power << -odd
+        magnitudes.append(dsp.arm_sqrt_q31(number)[1] >> ((31 - odd) // 2))
+    return np.array(magnitudes, np.int32)
+
+
+def _mel(tables: FixedTables, spectrum: Int32 | Int64) -> Int64:
     mel = np.zeros(len(tables.mel_first), np.int64)
     start = 0
     for index, (first, length) in enumerate(_pairs(tables)):
+        weights = tables.mel_weights[start : start + length]
+        values = spectrum[first : first + length]
         if length:
-            weights = tables.mel_weights[start : start + length]
-            mel[index] = dsp.arm_dot_prod_q31(spectrum[first : first + length], weights)
+            mel[index] = (
+                _sum(values, weights) if values.itemsize == 8 else dsp.arm_dot_prod_q31(values, weights)
+            )
         start += length
     return mel
+
+
+def _sum(powers: Int64, weights: Int32) -> int:
+    """Of the products without their last 44 bits."""
+    wide = weights.astype(np.int64)
+    high, low = powers >> _LOW_BITS, powers & ((1 << _LOW_BITS) - 1)
+    return int(((high * wide >> 14) + (low * wide >> 44)).sum())
 
 
 def _pairs(tables: FixedTables) -> Sequence[tuple[int, int]]:
     return list(zip(tables.mel_first.tolist(), tables.mel_length.tolist(), strict=True))
 
 
-def _log(tables: FixedTables, mel: Int64, scale: int, silent: bool) -> Int32:
-    """The logarithms of mel values with ``scale`` fraction bits."""
+def _log(tables: FixedTables, mel: Int64, scale: int, least: int) -> Int32:
+    """The logarithms of mel values with ``scale`` fraction bits; filters without weights may go below
+    ``least``."""
     shift, offset = 0, 0
     if tables.log_offset:
         place = scale - tables.log_offset_scale
@@ -156,8 +184,9 @@ def _log(tables: FixedTables, mel: Int64, scale: int, silent: bool) -> Int32:
         offset = tables.log_offset << place if place >= 0 else tables.log_offset >> -place
     mantissas, exponents = [], []
     for value, length in zip(mel.tolist(), tables.mel_length.tolist(), strict=True):
-        least = 0 if silent or length == 0 else _SPECTRUM_LSB >> shift
-        value = max((value >> shift) + offset, least)
+        value = (value >> shift) + offset
+        if length:
+            value = max(value, least >> shift)
         size = value.bit_length()
         mantissas.append((value << 31 >> size) if value else 1 << 30)
         exponents.append(size - scale + shift if value else _LOG_OF_ZERO)

@@ -22,7 +22,7 @@ Integers = npt.NDArray[np.integer]
 Int32 = npt.NDArray[np.int32]
 Uint16 = npt.NDArray[np.uint16]
 
-_DOT_PRODUCT_BITS = 48  # fraction bits of arm_dot_prod_q31's result
+_MEL_BITS = {1: 48, 2: 49}  # fraction bits of the sums of weighted magnitudes or powers of the FFT's parts
 _NO_OVERFLOW = 0.49
 
 
@@ -60,6 +60,8 @@ class FixedTables:
         peak: q31: no sample of the normalised frame is larger, so no sum within the FFT overflows.
         mel_scale: a mel value of a frame whose samples and spectrum were not shifted has so many fraction
             bits.
+        mel_least: the logarithm to base 2 of a mel value that is one bit of the unshifted FFT, at a weight
+            of 1 in ``mel_weights``.
         log_fraction: fraction bits of the logarithm: 23, or 21 for decibels.
         log_factor: q26, what the natural logarithm is multiplied by.
         log_floor: the logarithm of ``log_floor``, with ``log_fraction`` bits.
@@ -78,6 +80,7 @@ class FixedTables:
     pre_emphasis: int
     peak: int
     mel_scale: int
+    mel_least: int
     log_fraction: int
     log_factor: int
     log_floor: int
@@ -120,7 +123,8 @@ def fixed_tables(spec: FrontendSpec) -> FixedTables:
         headroom=int(spec.dc_removal) + int(spec.pre_emphasis != 0),
         pre_emphasis=round(spec.pre_emphasis * 2**30),
         peak=_peak(shape, spec.fft_size),
-        mel_scale=_DOT_PRODUCT_BITS + mel_shift - power * spec.fft_size.bit_length(),
+        mel_scale=_MEL_BITS[power] + mel_shift - power * (spec.fft_size.bit_length() - 1),
+        mel_least=_MEL_BITS[power] - power * bits,
         log_fraction=log_fraction,
         log_factor=round(factor * 2**26),
         log_floor=round(math.log(spec.log_floor) * factor * 2**log_fraction),
@@ -191,7 +195,7 @@ def _sizes(spec: FrontendSpec, tables: FixedTables) -> dict[str, int]:
         "FIXED_HEADROOM": tables.headroom,
         "FIXED_PRE_EMPHASIS": tables.pre_emphasis,
         "FIXED_PEAK": tables.peak,
-        "FIXED_SPECTRUM_POWER": spectrum_power(spec),
+        "FIXED_BITS": precision_bits(spec),
         "FIXED_MEL_SCALE": tables.mel_scale,
         "FIXED_LOG_FACTOR": tables.log_factor,
         "FIXED_LOG_FRACTION": tables.log_fraction,
@@ -204,7 +208,6 @@ def _sizes(spec: FrontendSpec, tables: FixedTables) -> dict[str, int]:
 
 def _cmsis_sources(spec: FrontendSpec) -> tuple[str, ...]:
     names = [
-        "BasicMathFunctions/arm_dot_prod_q31",
         f"BasicMathFunctions/arm_mult_{spec.precision}",
         "BasicMathFunctions/arm_shift_q31",
         "FastMathFunctions/arm_vlog_q31",
@@ -223,10 +226,8 @@ def _cmsis_sources(spec: FrontendSpec) -> tuple[str, ...]:
         ]
     if spec.dc_removal:
         names += ["BasicMathFunctions/arm_offset_q31", "StatisticsFunctions/arm_mean_q31"]
-    if spec.spectrum == "power":
-        names += ["ComplexMathFunctions/arm_cmplx_mag_squared_q31"]
-    else:
-        names += ["ComplexMathFunctions/arm_cmplx_mag_q31", "FastMathFunctions/arm_sqrt_q31"]
+    if spec.spectrum == "magnitude":
+        names += ["BasicMathFunctions/arm_dot_prod_q31", "FastMathFunctions/arm_sqrt_q31"]
     if spec.kind == "mfcc":
         names += ["MatrixFunctions/arm_mat_vec_mult_q31"]
     return tuple(f"Source/{name}.c" for name in sorted(names))

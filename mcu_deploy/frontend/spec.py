@@ -184,9 +184,7 @@ def stages(spec: FrontendSpec) -> tuple[Stage, ...]:
         if spec.kind == "mfcc":
             lengths["dct"] = spec.dct_coefficients
         vectors = spec.frames * spec.channels
-        made += [
-            (name, _dtype(spec.precision, name), (length,), vectors, True) for name, length in lengths.items()
-        ]
+        made += [(name, _dtype(spec, name), (length,), vectors, True) for name, length in lengths.items()]
         if features_stage(spec) == "features":
             made.append(("features", "float32", (spec.coefficients,), vectors, True))
     if spec.clip_steps:
@@ -196,13 +194,14 @@ def stages(spec: FrontendSpec) -> tuple[Stage, ...]:
     return tuple(Stage(index, *rest) for index, rest in enumerate(made))
 
 
-def _dtype(precision: str, stage: str) -> str:
-    """In fixed point the sums of the mel filters have 64 bits; in q15 what follows the FFT has 32."""
-    if precision == "float32":
+def _dtype(spec: FrontendSpec, stage: str) -> str:
+    """In fixed point powers and the sums of the mel filters have 64 bits; in q15 what follows the FFT has
+    32 bits or more."""
+    if not spec.fixed_point:
         return "float32"
-    if stage == "mel":
+    if stage == "mel" or (stage, spec.spectrum) == ("spectrum", "power"):
         return "int64"
-    return "int16" if (precision, stage) == ("q15", "windowed") else "int32"
+    return "int16" if (stage, spec.precision) == ("windowed", "q15") else "int32"
 
 
 def features_stage(spec: FrontendSpec) -> str:
