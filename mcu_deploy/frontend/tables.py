@@ -7,6 +7,7 @@ rounding of a table can tell the two apart.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 
@@ -121,11 +122,9 @@ def mel_matrix(spec: FrontendSpec) -> Float64:
     in TensorFlow's ``linear_to_mel_weight_matrix`` and Kaldi, or in Hz as in librosa; librosa's Slaney
     normalisation multiplies by 2 / (upper edge - lower edge), in Hz.
     """
-    slaney = spec.mel_scale == "slaney"
-    to_mel, to_hz = (_slaney_mel, _slaney_hz) if slaney else (_htk_mel, _htk_hz)
-    low, high = to_mel(spec.mel_low_hz), to_mel(spec.mel_high_hz)
-    step = (high - low) / (spec.mel_filters + 1)
-    edges_hz = np.array([to_hz(low + step * i) for i in range(spec.mel_filters + 2)])
+    to_mel, _ = _mel_scale(spec)
+    low, step = _mel_spacing(spec)
+    edges_hz = mel_edges_hz(spec)
     hz = [k * spec.sample_rate_hz / spec.fft_size for k in range(spectrum_bins(spec))]
     if spec.mel_triangles == "mel":
         centre = low + step * np.arange(1, spec.mel_filters + 1)[:, np.newaxis]
@@ -137,6 +136,25 @@ def mel_matrix(spec: FrontendSpec) -> Float64:
     if spec.mel_normalization == "slaney":
         weights *= (2 / (edges_hz[2:] - edges_hz[:-2]))[:, np.newaxis]
     return weights
+
+
+def mel_edges_hz(spec: FrontendSpec) -> Float64:
+    """The corners of the triangles, shape (mel_filters + 2,): filter i has its edges at i and i + 2."""
+    _, to_hz = _mel_scale(spec)
+    low, step = _mel_spacing(spec)
+    return np.array([to_hz(low + step * i) for i in range(spec.mel_filters + 2)])
+
+
+def _mel_scale(spec: FrontendSpec) -> tuple[Callable[[float], float], Callable[[float], float]]:
+    """Hz to mel, and mel to Hz."""
+    return (_slaney_mel, _slaney_hz) if spec.mel_scale == "slaney" else (_htk_mel, _htk_hz)
+
+
+def _mel_spacing(spec: FrontendSpec) -> tuple[float, float]:
+    """The first corner, and the distance from one to the next, in mel."""
+    to_mel, _ = _mel_scale(spec)
+    low, high = to_mel(spec.mel_low_hz), to_mel(spec.mel_high_hz)
+    return low, (high - low) / (spec.mel_filters + 1)
 
 
 def dct_matrix(spec: FrontendSpec) -> Float64:
