@@ -11,6 +11,7 @@ from mcu_deploy.cli.catalogue import boards, models
 from mcu_deploy.cli.deploy import build, deploy, generate, print_usage_failure, run, verify
 from mcu_deploy.cli.doctor import doctor, setup
 from mcu_deploy.cli.failure import as_error
+from mcu_deploy.cli.frontend import frontend
 from mcu_deploy.cli.inspect import inspect
 from mcu_deploy.errors import McuDeployError, UsageError
 from mcu_deploy.graph.text import one_line
@@ -29,7 +30,7 @@ def cli() -> None:
     """
 
 
-for _command in (deploy, generate, build, run, verify, inspect, boards, models, doctor, setup):
+for _command in (deploy, generate, build, run, verify, inspect, frontend, boards, models, doctor, setup):
     cli.add_command(_command)
 
 

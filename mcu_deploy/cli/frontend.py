@@ -1,0 +1,128 @@
+"""``frontend``: list and show front ends, and see whether C, Python and the definition agree."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import click
+
+from mcu_deploy import __version__
+from mcu_deploy.cli import frontend_report as report
+from mcu_deploy.cli.options import JSON_OPTION, Seconds
+from mcu_deploy.frontend import load_spec, preset_names
+from mcu_deploy.frontend.keys import KEYS
+from mcu_deploy.pipeline import frontend_check as checking
+from mcu_deploy.pipeline.frontend_describe import constants, description, summary
+from mcu_deploy.pipeline.progress import Progress
+
+DIFFERS = 3
+
+_NAME_ARGUMENT = click.argument("name", metavar="NAME|FILE")
+_INPUT_HELP = "A .wav at the front end's rate; every window of it. Repeatable."
+_TIMEOUT_OPTION = click.option(
+    "--timeout",
+    type=Seconds(),
+    default=300.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="Bound on the wall time of the simulator.",
+)
+_BOARD_OPTION = click.option(
+    "--board", default="corstone-300", show_default=True, help="A board's name, or its TOML file."
+)
+_SIMULATOR_OPTION = click.option(
+    "--simulator", help="native (built for this computer), qemu or fvp. Default: the board's first."
+)
+_PAD_OPTION = click.option(
+    "--pad", is_flag=True, help="Fill a WAV's last, shorter window with zeros instead of dropping it."
+)
+
+
+@click.group(no_args_is_help=False)
+def frontend() -> None:
+    """Front ends: what turns audio into a model's input.
+
+    NAME is a preset, FILE a TOML file of the same keys.
+    """
+
+
+@frontend.command("list")
+@JSON_OPTION
+def list_frontends(as_json: bool) -> None:
+    """The presets, a line each."""
+    documents = [summary(load_spec(name)) for name in preset_names()]
+    click.echo(json.dumps(documents, indent=2) if as_json else report.listing(documents))
+
+
+@frontend.command("show")
+@_NAME_ARGUMENT
+@click.option("--tables", is_flag=True, help="Print window, mel filters and DCT too (with --json always).")
+@JSON_OPTION
+def show_frontend(name: str, tables: bool, as_json: bool) -> None:
+    """One front end: every key with its meaning, what follows from them, stages, flash and RAM."""
+    spec = load_spec(name)
+    document = description(spec)
+    if as_json or tables:
+        document["tables"] = constants(spec)
+    click.echo(json.dumps(document, indent=2) if as_json else report.described(document))
+
+
+@frontend.command("check")
+@_NAME_ARGUMENT
+@click.option("--input", "inputs", multiple=True, metavar="WAV", help=_INPUT_HELP)
+@click.option(
+    "--precision",
+    "precisions",
+    multiple=True,
+    type=click.Choice(KEYS["precision"].choices),
+    help="In place of the front end's own. Repeatable.",
+)
+@click.option(
+    "--arithmetic",
+    "arithmetics",
+    multiple=True,
+    type=click.Choice(KEYS["arithmetic"].choices),
+    help="In place of the front end's own. Repeatable.",
+)
+@click.option("--model", help="Quantise as this model's input: a .tflite file or a known model's name.")
+@_BOARD_OPTION
+@_SIMULATOR_OPTION
+@click.option(
+    "--hop", type=Seconds(), metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
+)
+@_PAD_OPTION
+@_TIMEOUT_OPTION
+@JSON_OPTION
+def check_frontend(
+    name: str,
+    inputs: tuple[str, ...],
+    precisions: tuple[str, ...],
+    arithmetics: tuple[str, ...],
+    model: str | None,
+    board: str,
+    simulator: str | None,
+    hop: float | None,
+    pad: bool,
+    timeout: float,
+    as_json: bool,
+) -> int:
+    """Run the C code on a simulator and compare every stage, bit for bit, with Python, and both with float64.
+
+    Without --input: silence, a full-scale square wave, noise and a chirp. Ends with 3 where bits differ;
+    those of the arithmetic cmsis-helium are not promised and only measured.
+    """
+    progress = Progress(sys.stderr)
+    spec = load_spec(name)
+    wanted = checking.variants(spec, precisions, arithmetics)
+    quantisation = checking.model_quantisation(model, name) if model else checking.own_quantisation(spec)
+    options = checking.CheckOptions(board, simulator, inputs, hop, pad, timeout)
+    checks = []
+    for variant in wanted:
+        checks.append(checking.check_frontend(variant, quantisation, options, progress))
+        if not as_json:
+            click.echo(report.checked(checks[-1]) + ("\n" if len(checks) < len(wanted) else ""))
+    if as_json:
+        document = {"schema": checking.SCHEMA, "mcu_deploy": __version__, "checks": checks}
+        click.echo(json.dumps(document, indent=2))
+    return DIFFERS if any(check["verdict"] == "differs" for check in checks) else 0

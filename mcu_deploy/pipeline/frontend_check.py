@@ -1,0 +1,354 @@
+"""``frontend check``: do the C on a simulator, Python, and the definition in float64 agree?"""
+
+from __future__ import annotations
+
+import math
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mcu_deploy.build import MemoryUse
+from mcu_deploy.errors import InputError
+from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_table_bytes
+from mcu_deploy.frontend.definition import defined_features
+from mcu_deploy.frontend.parsing import parse_spec
+from mcu_deploy.frontend.reference import reference_features, reference_stages
+from mcu_deploy.frontend.spec import FrontendSpec, Stage, spec_table, stages
+from mcu_deploy.graph.checks import check
+from mcu_deploy.graph.reader import read_model
+from mcu_deploy.inputs import InputVector
+from mcu_deploy.pipeline.frontend_project import FrontendFirmware, InputQuantisation, build_frontend
+from mcu_deploy.pipeline.frontend_signals import built_in_signals, recorded_windows
+from mcu_deploy.pipeline.frontend_wheel import WHEEL_STAGE, wheel_features
+from mcu_deploy.pipeline.generate import choose_frontend
+from mcu_deploy.pipeline.progress import Progress
+from mcu_deploy.registry.locate import resolve_model
+from mcu_deploy.simulate import runner
+from mcu_deploy.simulate.records import PcmInput, Run, RunRecord
+from mcu_deploy.verify.compare import Difference, first_difference
+from mcu_deploy.verify.runs import frontend_pairs
+
+Array = npt.NDArray[np.generic]
+Arrays = Mapping[str, Array]
+
+SCHEMA = "mcu-deploy/frontend-check/1"
+OTHER_BITS = "cmsis-helium"
+"""The arithmetic whose bits are not promised."""
+
+_BATCH_BYTES = 64 << 20
+_BUDGET = 10**10
+
+
+@dataclass(frozen=True)
+class CheckOptions:
+    """What to run a front end on, and where.
+
+    Attributes:
+        board: a board's name, or its TOML file.
+        simulator: ``native``, ``qemu``, ``fvp``, or None for the board's first.
+        inputs: ``.wav`` files; none: signals that are made.
+        hop: seconds between a WAV's windows, or None for the window's length.
+        pad: fill a WAV's last window with zeros.
+        timeout: bound on the wall time of a batch on the simulator, seconds.
+    """
+
+    board: str = "corstone-300"
+    simulator: str | None = None
+    inputs: tuple[str, ...] = ()
+    hop: float | None = None
+    pad: bool = False
+    timeout: float = 300.0
+
+
+class Deviation:
+    """How far values are from those in float64, over everything that was added."""
+
+    def __init__(self) -> None:
+        self._largest = 0.0
+        self._error_energy = 0.0
+        self._energy = 0.0
+        self._count = 0
+
+    def add(self, values: Array, exact: npt.NDArray[np.float64]) -> None:
+        """Values and what they should be, of one shape."""
+        error = values.astype(np.float64) - exact
+        self._largest = max(self._largest, float(np.abs(error).max(initial=0.0)))
+        self._error_energy += float(np.sum(error * error))
+        self._energy += float(np.sum(exact * exact))
+        self._count += error.size
+
+    @property
+    def known(self) -> bool:
+        """Whether anything was added."""
+        return self._count > 0
+
+    @property
+    def max_error(self) -> float:
+        """The largest absolute error."""
+        return self._largest
+
+    @property
+    def snr_db(self) -> float | None:
+        """The energy of the exact values over that of the errors; None where there is no error."""
+        if self._error_energy == 0:
+            return None
+        return 10 * math.log10(self._energy / self._error_energy) if self._energy else -math.inf
+
+    def entry(self) -> dict[str, Any] | None:
+        """What a document says of it."""
+        if not self.known:
+            return None
+        snr = self.snr_db
+        return {"max_error": self._largest, "snr_db": None if snr is None else round(snr, 2)}
+
+
+class StageTally:
+    """One stage, compared over all vectors."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.vectors = 0
+        self.elements = 0
+        self.differing = 0
+        self.python = Deviation()
+        self.target = Deviation()
+        self.first: tuple[InputVector, Difference] | None = None
+
+    def add(
+        self, source: InputVector, expected: Array, actual: Array, exact: npt.NDArray[np.float64] | None
+    ) -> None:
+        """What Python and target made of one input, and what it should be, where that is defined."""
+        self.vectors += len(expected) if self.stage.per_frame else 1
+        self.elements += expected.size
+        difference = first_difference("frontend", self.stage.name, expected, actual)
+        if difference is not None:
+            self.differing += difference.differing
+            self.first = self.first or (source, difference)
+        if exact is not None:
+            self.python.add(expected, exact)
+            self.target.add(actual, exact)
+
+    def entry(self) -> dict[str, Any]:
+        """What a document says of it."""
+        return {
+            "stage": self.stage.name,
+            "dtype": self.stage.dtype,
+            "vectors": self.vectors,
+            "elements": self.elements,
+            "bits_equal": self.differing == 0,
+            "differing": self.differing,
+            "python_against_float64": self.python.entry(),
+            "target_against_float64": self.target.entry(),
+        }
+
+
+def variants(spec: FrontendSpec, precisions: Sequence[str], arithmetics: Sequence[str]) -> list[FrontendSpec]:
+    """The front end in every combination; an empty list leaves its own.
+
+    Raises:
+        InputError: a combination contradicts the other keys.
+    """
+    table = spec_table(spec)
+    source = Path(f"{spec.name}.toml")
+    made = []
+    for precision in precisions or (None,):
+        for arithmetic in arithmetics or (None,):
+            wanted = {"precision": precision, "arithmetic": arithmetic}
+            changed = {key: value for key, value in wanted.items() if value is not None}
+            made.append(parse_spec(table | changed, source) if changed else spec)
+    return made
+
+
+def model_quantisation(model: str, frontend: str) -> InputQuantisation:
+    """That of a model's input, which the front end's features must fit.
+
+    Raises:
+        McuDeployError: there is no such model or front end, it is rejected, or they do not fit.
+    """
+    graph = read_model(resolve_model(model))
+    check(graph)
+    choose_frontend(frontend, None, graph)
+    quantisation = graph.tensors[graph.inputs[0]].quantization
+    assert quantisation is not None  # the checks demand it of int8 inputs
+    return InputQuantisation(float(quantisation.scale[0]), int(quantisation.zero_point[0]))
+
+
+def own_quantisation(spec: FrontendSpec) -> InputQuantisation:
+    """One for a front end without a model: a power of two that holds the features of noise and a chirp."""
+    exact = replace(spec, precision="float32", arithmetic="exact")
+    signals = [vector.pcm for vector in built_in_signals(spec) if vector.source in ("noise", "chirp")]
+    features = [reference_features(exact, pcm) for pcm in signals if pcm is not None]
+    low, high = float(np.min(features)), float(np.max(features))
+    scale = 2.0 ** math.ceil(math.log2(max((high - low) / 255, 2.0**-20)))
+    return InputQuantisation(scale, int(np.clip(round(-128 - low / scale), -128, 127)))
+
+
+def check_frontend(
+    spec: FrontendSpec, quantisation: InputQuantisation, options: CheckOptions, progress: Progress
+) -> dict[str, Any]:
+    """Runs the front end on a simulator and compares every stage of every input.
+
+    Args:
+        spec: the front end.
+        quantisation: of the int8 tensor that it fills.
+        options: inputs, board and simulator.
+        progress: gets the steps.
+
+    Returns:
+        an entry of ``checks`` in the document: ``verdict`` is ``verified``, ``differs`` or, where no bits are
+        promised, ``measured``.
+
+    Raises:
+        McuDeployError: an input is refused, or the firmware could not be built or run.
+    """
+    if options.inputs:
+        inputs = recorded_windows(options.inputs, spec, options.hop, options.pad)
+    else:
+        inputs = built_in_signals(spec)
+    built = build_frontend(spec, quantisation, options.board, options.simulator, progress)
+    listed = stages(spec)
+    tallies = {stage.name: StageTally(stage) for stage in listed}
+    wheel = Deviation()
+    for batch in _batches(inputs, spec):
+        with progress.step(_running(spec, built, batch, inputs)):
+            record = _run(built, batch, [stage.index for stage in listed], options.timeout)
+        with progress.step("compare"):
+            for vector, run in zip(batch, record.runs, strict=True):
+                _compare(spec, quantisation, vector, run, tallies, wheel)
+    with progress.step("measure"):
+        counted = _longest(inputs)
+        record = _run(built, [counted], (), options.timeout)
+    return {
+        "frontend": spec.name,
+        "precision": spec.precision if spec.spectral else None,
+        "arithmetic": spec.arithmetic if spec.spectral else None,
+        "board": built.board.name,
+        "simulator": built.simulator.name,
+        "quantisation": asdict(quantisation),
+        "verdict": _verdict(spec, tallies),
+        "inputs": [
+            {"input": vector.source, "start_seconds": vector.start_seconds, "samples": _samples(vector, spec)}
+            for vector in inputs
+        ],
+        "stages": [tally.entry() for tally in tallies.values()],
+        "wheel_against_python": {"stage": WHEEL_STAGE, **(wheel.entry() or {})} if wheel.known else None,
+        "first_difference": _first(tallies),
+        "simulated_instructions": _instructions(spec, counted, record.runs[0]),
+        "memory": _memory(spec, built.firmware.memory, record),
+    }
+
+
+def _batches(inputs: Sequence[InputVector], spec: FrontendSpec) -> Iterator[list[InputVector]]:
+    """As many at a time as record no more than a bound."""
+    size = sum(
+        stage.vectors * (math.prod(stage.shape) * np.dtype(stage.dtype).itemsize + 24)
+        for stage in stages(spec)
+    )
+    count = max(1, _BATCH_BYTES // size)
+    for start in range(0, len(inputs), count):
+        yield list(inputs[start : start + count])
+
+
+def _running(
+    spec: FrontendSpec,
+    built: FrontendFirmware,
+    batch: Sequence[InputVector],
+    inputs: Sequence[InputVector],
+) -> str:
+    part = f"{len(batch)} of {len(inputs)}" if len(batch) < len(inputs) else f"{len(inputs)}"
+    return f"run {spec.name} on {built.simulator.name}: {part} clip{'s' if len(inputs) != 1 else ''}"
+
+
+def _run(
+    built: FrontendFirmware, inputs: Sequence[InputVector], wanted: Sequence[int], timeout: float
+) -> RunRecord:
+    entries = [PcmInput(vector.pcm) for vector in inputs if vector.pcm is not None]
+    options = runner.RunOptions(stages=wanted, timeout=timeout, budget=_BUDGET)
+    with tempfile.TemporaryDirectory(prefix="mcu-deploy-frontend-") as name:
+        return runner.run(built.firmware, built.board, built.simulator, entries, Path(name), options)
+
+
+def _compare(
+    spec: FrontendSpec,
+    quantisation: InputQuantisation,
+    vector: InputVector,
+    run: Run,
+    tallies: Mapping[str, StageTally],
+    wheel: Deviation,
+) -> None:
+    assert vector.pcm is not None
+    expected = reference_stages(spec, vector.pcm, quantisation.scale, quantisation.zero_point)
+    exact = defined_features(spec, vector.pcm)
+    for _, name, want, have in frontend_pairs(stages(spec), expected, run):
+        tallies[name].add(vector, want, have, comparable(tallies[name].stage, want, exact))
+    from_wheel = wheel_features(spec, vector.pcm)
+    if from_wheel is not None:
+        wheel.add(from_wheel, expected[WHEEL_STAGE].astype(np.float64))
+
+
+def comparable(
+    stage: Stage, made: Array, exact: Mapping[str, npt.NDArray[np.float64]]
+) -> npt.NDArray[np.float64] | None:
+    """The definition's values of a stage of floats, its spectrum cut to the bins that are computed."""
+    values = exact.get(stage.name)
+    if values is None or not np.issubdtype(made.dtype, np.floating):
+        return None
+    values = values[..., : made.shape[-1]] if stage.name == "spectrum" else values
+    return values.reshape(made.shape)
+
+
+def _verdict(spec: FrontendSpec, tallies: Mapping[str, StageTally]) -> str:
+    if all(tally.differing == 0 for tally in tallies.values()):
+        return "verified"
+    return "measured" if spec.arithmetic == OTHER_BITS else "differs"
+
+
+def _first(tallies: Mapping[str, StageTally]) -> dict[str, Any] | None:
+    """The first difference in the order of computation: of the first stage that has one."""
+    for tally in tallies.values():
+        if tally.first is not None:
+            vector, difference = tally.first
+            return {"input": vector.source, "start_seconds": vector.start_seconds} | asdict(difference)
+    return None
+
+
+def _samples(vector: InputVector, spec: FrontendSpec) -> int:
+    assert vector.pcm is not None
+    return vector.pcm.size // spec.channels
+
+
+def _longest(inputs: Sequence[InputVector]) -> InputVector:
+    """The last of full length: of the signals made here the chirp."""
+    if not inputs:
+        raise InputError("there is no input", "give a .wav file by --input, or none at all")
+    return max(reversed(inputs), key=lambda vector: 0 if vector.pcm is None else vector.pcm.size)
+
+
+def _instructions(spec: FrontendSpec, vector: InputVector, run: Run) -> dict[str, Any] | None:
+    """Of one clip, without observers; None where nothing counts them."""
+    if not run.frontend_instructions:
+        return None
+    frames = spec.frames_in(_samples(vector, spec))
+    return {
+        "input": vector.source,
+        "clip": run.frontend_instructions,
+        "frames": frames,
+        "per_frame": round(run.frontend_instructions / frames),
+    }
+
+
+def _memory(spec: FrontendSpec, use: MemoryUse | None, record: RunRecord) -> dict[str, Any]:
+    """What the front end adds to a firmware; flash is known of a target build only."""
+    sets = [use.sets[name] for name in ("frontend", "cmsis_dsp") if name in use.sets] if use else []
+    return {
+        "flash_bytes": sum(one.bytes for one in sets) if use else None,
+        "flash_code_bytes": sum(one.code_bytes for one in sets) if use else None,
+        "flash_table_bytes": frontend_table_bytes(spec),
+        "ram_bytes": frontend_ram_bytes(spec),
+        "stack_bytes": record.stack_used if record.stack_bytes else None,
+    }
