@@ -149,20 +149,18 @@ def _magnitudes(powers: Int64) -> Int32:
 
 
 def _mel(tables: FixedTables, spectrum: Int32 | Int64) -> Int64:
+    weighted_sum = _sum if spectrum.itemsize == 8 else dsp.arm_dot_prod_q31
     mel = np.zeros(len(tables.mel_first), np.int64)
     start = 0
     for index, (first, length) in enumerate(_pairs(tables)):
-        weights = tables.mel_weights[start : start + length]
-        values = spectrum[first : first + length]
         if length:
-            mel[index] = (
-                _sum(values, weights) if values.itemsize == 8 else dsp.arm_dot_prod_q31(values, weights)
-            )
+            weights = tables.mel_weights[start : start + length]
+            mel[index] = weighted_sum(spectrum[first : first + length], weights)
         start += length
     return mel
 
 
-def _sum(powers: Int64, weights: Int32) -> int:
+def _sum(powers: Int32 | Int64, weights: Int32) -> int:
     """Of the products without their last 44 bits."""
     wide = weights.astype(np.int64)
     high, low = powers >> _LOW_BITS, powers & ((1 << _LOW_BITS) - 1)
