@@ -1,7 +1,8 @@
-"""What the user gives to run: WAV files, ``.npy`` tensors and random tensors, as a list of runs."""
+"""What the user gives to run: WAV files, ``.npy`` tensors and random tensors, as runs; or streams."""
 
 from __future__ import annotations
 
+import math
 import shlex
 import tokenize
 import warnings
@@ -13,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from mcu_deploy.errors import InputError
+from mcu_deploy.detect import Smoothing
+from mcu_deploy.errors import InputError, UsageError
 from mcu_deploy.frontend.clip import quantise
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.graph.ir import Tensor
@@ -56,6 +58,23 @@ class InputVector:
     tensors: tuple[npt.NDArray[np.int8], ...]
 
 
+@dataclass(frozen=True, eq=False)
+class Stream:
+    """A WAV that the firmware listens to from end to end.
+
+    Attributes:
+        source: the file as the user named it, on one line.
+        pcm: int16 samples, shape (samples * channels,).
+        stride: hops between two windows.
+        smoothing: how detections are made; None where there are none to make.
+    """
+
+    source: str
+    pcm: npt.NDArray[np.int16]
+    stride: int
+    smoothing: Smoothing | None
+
+
 def read_inputs(
     files: Sequence[str],
     random: int,
@@ -95,6 +114,72 @@ def read_inputs(
                     "give a .wav (through the front end) or a .npy (an int8 or float32 input tensor)",
                 )
     return inputs + _random_tensors(random, seed, model_inputs)
+
+
+def read_stream(name: str, frontend: FrontendSpec | None, stride: int, smoothing: Smoothing | None) -> Stream:
+    """A WAV of at least one window; the other arguments as in `Stream`.
+
+    Raises:
+        InputError: the file is missing, damaged, too short, or does not fit the front end.
+    """
+    path = Path(name)
+    if not path.is_file():
+        raise InputError(f"input {name!r} is not a file", "give a .wav file")
+    if path.suffix.lower() != ".wav":
+        raise UsageError(
+            f"--stream takes recordings, {name!r} is none", "give .wav files, or leave --stream out"
+        )
+    frontend = _needed(name, frontend)
+    pcm = _read_wav(name, frontend)
+    window = window_samples(frontend)
+    if len(pcm) < window:
+        raise _too_short(name, len(pcm), window, frontend, "give a longer recording")
+    return Stream(one_line(name), pcm.reshape(-1), stride, smoothing)
+
+
+def window_samples(frontend: FrontendSpec) -> int:
+    """The samples (and channel) from which a stream computes one input: no more than its frames need."""
+    return frontend.clip_samples if frontend.padding else frontend.samples_of(frontend.frames)
+
+
+def window_count(frontend: FrontendSpec, samples: int, stride: int) -> int:
+    """Windows of a stream of so many samples (and channel), ``stride`` hops apart."""
+    return max(0, (samples - window_samples(frontend)) // (stride * frontend.hop_samples) + 1)
+
+
+def stream_windows(stream: Stream, frontend: FrontendSpec) -> list[InputVector]:
+    """What the firmware is to compute of a stream, window by window."""
+    window, hop = window_samples(frontend), stream.stride * frontend.hop_samples
+    pcm = stream.pcm.reshape(-1, frontend.channels)
+    starts = hop * np.arange(window_count(frontend, len(pcm), stream.stride))
+    return [
+        InputVector(
+            stream.source,
+            float(start / frontend.sample_rate_hz),
+            pcm[start : start + window].reshape(-1),
+            (),
+        )
+        for start in starts
+    ]
+
+
+def stride_hops(seconds: float | None, frontend: FrontendSpec) -> int:
+    """The distance of a stream's windows in hops; None for the default, a tenth of the window.
+
+    Raises:
+        UsageError: it is no multiple of the hop.
+    """
+    if seconds is None:
+        return max(1, round(frontend.frames / 10))
+    hops = seconds * frontend.sample_rate_hz / frontend.hop_samples
+    nearest = max(1, round(hops))
+    if not math.isclose(hops, nearest, rel_tol=1e-6):
+        hop = frontend.hop_samples / frontend.sample_rate_hz
+        raise UsageError(
+            f"--stride {seconds:g} is no multiple of the front end's hop of {hop:g} s",
+            f"the nearest is --stride {nearest * hop:g}",
+        )
+    return nearest
 
 
 def _check_batch(name: str, entries: int, entry_bytes: int, remedy: str) -> None:
@@ -177,11 +262,7 @@ def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
 def _wav_windows(
     name: str, frontend: FrontendSpec | None, hop_seconds: float | None, pad: bool
 ) -> list[InputVector]:
-    if frontend is None:
-        raise InputError(
-            f"input {name!r} is audio, and this deployment has no front end",
-            "choose one with --frontend NAME|FILE, or give the model's input tensor as .npy",
-        )
+    frontend = _needed(name, frontend)
     pcm = _read_wav(name, frontend)
     window = frontend.clip_samples
     rate = frontend.sample_rate_hz
@@ -190,11 +271,8 @@ def _wav_windows(
         raise InputError(f"--hop {hop_seconds} is shorter than one sample", "give seconds, for example 0.5")
     least = frontend.samples_of(frontend.min_frames)
     if len(pcm) < least and not pad:
-        raise InputError(
-            f"input {name!r} is {len(pcm) / rate:.3f} s long, the front end {frontend.name} takes "
-            f"{least / rate:.3f} s or more",
-            "give a longer recording, or fill it with silence by --pad",
-        )
+        remedy = "give a longer recording, or fill it with silence by --pad"
+        raise _too_short(name, len(pcm), least, frontend, remedy)
     if len(pcm) < window and not pad:
         return [InputVector(one_line(name), 0.0, pcm.reshape(-1), ())]
     last = max(len(pcm) - 1, 0) if pad else len(pcm) - window
@@ -207,6 +285,24 @@ def _wav_windows(
         clip[: len(part)] = part
         windows.append(InputVector(one_line(name), start / rate, clip.reshape(-1), ()))
     return windows
+
+
+def _needed(name: str, frontend: FrontendSpec | None) -> FrontendSpec:
+    if frontend is None:
+        raise InputError(
+            f"input {name!r} is audio, and this deployment has no front end",
+            "choose one with --frontend NAME|FILE, or give the model's input tensor as .npy",
+        )
+    return frontend
+
+
+def _too_short(name: str, samples: int, least: int, frontend: FrontendSpec, remedy: str) -> InputError:
+    rate = frontend.sample_rate_hz
+    return InputError(
+        f"input {name!r} is {samples / rate:.3f} s long, the front end {frontend.name} takes "
+        f"{least / rate:.3f} s or more",
+        remedy,
+    )
 
 
 def _read_wav(name: str, frontend: FrontendSpec) -> npt.NDArray[np.int16]:

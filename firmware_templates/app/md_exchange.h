@@ -9,24 +9,29 @@
  *         MD_ENTRY_TENSORS  the bytes of all model inputs, one after another
  *         MD_ENTRY_PCM      one clip of int16 samples: MD_FRONTEND_MIN_SAMPLES to
  *                           MD_FRONTEND_CLIP_SAMPLES of each of MD_FRONTEND_CHANNELS, interleaved
+ *         MD_ENTRY_STREAM   md_stream_entry_t; md_smoother_config_t of md_smoother.h, all zeros to
+ *                           detect nothing; then int16 samples of each channel, interleaved
  *
  * records.bin, firmware to host: what came of it.
  *
  *     md_records_header_t, then records: md_record_header_t, payload, zeros up to a multiple of 4.
- *     For each entry of inputs.bin, in order, `run` counting from 0:
+ *     For each entry of inputs.bin, in order, and each window of a stream, `run` counting from 0:
  *         RUN       id: the entry's kind
  *         FRONTEND  id: stage, aux: its number; a vector of the front end, if its stage was asked for
+ *                   (not of a stream, whose windows share frames)
  *         INPUT     id: tensor index, aux: position among the model's inputs; as given to the model
  *         TENSOR    id: tensor index, aux: step that made it, if MD_FLAG_TENSORS
  *         STEP      id: tensor index, aux: step; u64 instructions, if MD_FLAG_STEPS
  *         OUTPUT    id: tensor index, aux: position among the model's outputs
+ *         DETECTION id: element of the first output; i32 sum of md_smoother.h, where a stream's
+ *                   window made one
  *         COUNTS    aux: calls of observers in the counted code; u64 front end, u64 inference, in
  *                   instructions. 0 where the machine has no counter. The time of the observers
  *                   is not in them, but their calls are (some 15 instructions each).
  *     Then one of
  *         END       md_end_t; the file ends here
  *         FAULT     md_fault_t of md_platform.h; the firmware was stopped
- *         ERROR     id: an MD_ERROR_ number; the firmware refuses inputs.bin at entry `run`
+ *         ERROR     id: an MD_ERROR_ number; the firmware refuses inputs.bin at run `run`
  *
  * Only a file that ends with END is a success. The exit code says the same as the last record:
  * MD_EXIT_. */
@@ -51,7 +56,7 @@ typedef struct {
     uint32_t multiplier;   /* instructions = round(ticks * multiplier / 2^shift) */
     uint32_t shift;        /* 1 to 31 */
     uint32_t reserved;     /* 0 */
-    uint32_t budget_ticks; /* an entry that needs more is stopped; 0: no limit */
+    uint32_t budget_ticks; /* a run that needs more is stopped; 0: no limit */
     uint32_t budget_ticks_high;
 } md_inputs_header_t;
 
@@ -66,7 +71,12 @@ typedef struct {
     uint32_t bytes;
 } md_entry_header_t;
 
-enum { MD_ENTRY_TENSORS = 1, MD_ENTRY_PCM = 2 };
+enum { MD_ENTRY_TENSORS = 1, MD_ENTRY_PCM = 2, MD_ENTRY_STREAM = 3 };
+
+typedef struct {
+    uint32_t stride;  /* hops between two windows, 1 or more */
+    uint32_t windows; /* that the samples make: as many runs */
+} md_stream_entry_t;
 
 typedef struct {
     uint32_t magic;
@@ -92,10 +102,11 @@ enum {
     MD_RECORD_END = 8,
     MD_RECORD_FAULT = 9,
     MD_RECORD_ERROR = 10,
+    MD_RECORD_DETECTION = 11,
 };
 
 typedef struct {
-    uint32_t runs;        /* entries that were run */
+    uint32_t runs;
     uint32_t records;     /* records before this one */
     uint32_t stack_bytes; /* 0 where unknown, as stack_used */
     uint32_t stack_used;  /* high-water mark */
@@ -106,7 +117,7 @@ enum {
     MD_ERROR_NO_INPUTS = 1, /* inputs.bin cannot be opened */
     MD_ERROR_TRUNCATED = 2, /* it ends too early */
     MD_ERROR_HEADER = 3,    /* magic, version, flags, shift */
-    MD_ERROR_KIND = 4,      /* an entry of unknown kind, or PCM without a front end */
+    MD_ERROR_KIND = 4,      /* an entry of unknown kind, or audio that the firmware cannot take */
     MD_ERROR_LENGTH = 5,    /* an entry is not of the length that model or front end take */
     MD_ERROR_TRAILING = 6,  /* bytes after the last entry */
 };

@@ -11,6 +11,11 @@
 #include "md_clip.h"
 #endif
 
+#if MD_HAVE_STREAM
+#include "md_smoother.h"
+#include "md_stream.h"
+#endif
+
 #include <stddef.h>
 #include <string.h>
 
@@ -19,6 +24,7 @@ typedef struct {
     md_inputs_header_t header;
     int file;
     uint32_t run;
+    uint64_t frontend;     /* instructions of this run's front end */
     uint64_t instructions; /* of the part that runs, so far */
     uint32_t observed;     /* calls of observers in this run */
 } md_session_t;
@@ -100,23 +106,45 @@ static void observe_stage(void *context, uint32_t stage, uint32_t frame, const v
     md_meter_start();
 }
 
-/* Reads a clip as it is needed, so that only one frame of it is in memory. */
+/* Samples as they come from the file: only a piece of them is in memory. */
+static struct {
+    uint32_t left; /* in the file */
+    uint32_t read; /* in `pcm` */
+    uint32_t used; /* of those */
+    int16_t pcm[PIECE * MD_FRONTEND_CHANNELS];
+} source;
+
+static const uint32_t sample_bytes = MD_FRONTEND_CHANNELS * sizeof source.pcm[0];
+
+static void open_source(const md_session_t *session, uint32_t bytes) {
+    if (bytes % sample_bytes != 0u) {
+        refuse(session, MD_ERROR_LENGTH);
+    }
+    source.left = bytes / sample_bytes;
+    source.read = 0;
+    source.used = 0;
+}
+
+/* Returns whether there was anything left. */
+static bool read_piece(const md_session_t *session) {
+    source.read = source.left < PIECE ? source.left : PIECE;
+    source.used = 0;
+    source.left -= source.read;
+    read_exactly(session, source.pcm, source.read * sample_bytes);
+    return source.read > 0u;
+}
+
 static void run_frontend(md_session_t *session, uint32_t bytes) {
-    static int16_t pcm[PIECE * MD_FRONTEND_CHANNELS];
-    const uint32_t sample = (uint32_t)sizeof pcm[0] * MD_FRONTEND_CHANNELS;
     const md_frontend_observer_t observer = session->header.stages != 0u ? observe_stage : NULL;
 
-    if (bytes % sample != 0u || bytes / sample < MD_FRONTEND_MIN_SAMPLES ||
-        bytes / sample > MD_FRONTEND_CLIP_SAMPLES) {
+    open_source(session, bytes);
+    if (source.left < MD_FRONTEND_MIN_SAMPLES || source.left > MD_FRONTEND_CLIP_SAMPLES) {
         refuse(session, MD_ERROR_LENGTH);
     }
     md_clip_begin(observer, session);
-    for (uint32_t left = bytes / sample; left > 0u;) {
-        const uint32_t samples = left < PIECE ? left : PIECE;
-        read_exactly(session, pcm, samples * sample);
-        left -= samples;
+    while (read_piece(session)) {
         md_meter_start();
-        md_clip_push(pcm, samples);
+        md_clip_push(source.pcm, source.read);
         session->instructions += md_meter_stop();
     }
     md_meter_start();
@@ -129,23 +157,12 @@ static void run_frontend(md_session_t *session, uint32_t bytes) {
 
 #endif
 
-/* Leaves the model's inputs in place; returns the front end's instructions. */
-static uint64_t prepare_inputs(md_session_t *session) {
-    md_entry_header_t entry;
-    read_exactly(session, &entry, sizeof entry);
-    md_record(MD_RECORD_RUN, entry.kind, session->run, 0, NULL, 0);
+static void begin_run(md_session_t *session, uint32_t kind) {
+    const md_inputs_header_t *const header = &session->header;
+    md_record(MD_RECORD_RUN, kind, session->run, 0, NULL, 0);
+    md_meter_set_budget(((uint64_t)header->budget_ticks_high << 32) | header->budget_ticks);
     session->instructions = 0;
-    if (entry.kind == MD_ENTRY_TENSORS) {
-        read_tensors(session, entry.bytes);
-#if MD_HAVE_FRONTEND
-    } else if (entry.kind == MD_ENTRY_PCM) {
-        run_frontend(session, entry.bytes);
-#endif
-    } else {
-        refuse(session, MD_ERROR_KIND);
-    }
-    read_padding(session, entry.bytes);
-    return session->instructions;
+    session->observed = 0;
 }
 
 static void record_tensors(uint32_t type, uint32_t run, const md_tensor_t *tensors,
@@ -155,22 +172,108 @@ static void record_tensors(uint32_t type, uint32_t run, const md_tensor_t *tenso
     }
 }
 
-static void run_entry(md_session_t *session) {
-    const md_inputs_header_t *const header = &session->header;
-    uint64_t counts[2];
-
-    md_meter_set_budget(((uint64_t)header->budget_ticks_high << 32) | header->budget_ticks);
-    session->observed = 0;
-    counts[0] = prepare_inputs(session);
+/* The model's inputs are in place, their instructions counted. */
+static void run_model(md_session_t *session) {
+    session->frontend = session->instructions;
     record_tensors(MD_RECORD_INPUT, session->run, md_model_inputs, md_model_input_count);
-
     session->instructions = 0;
     md_meter_start();
-    md_model_invoke(header->flags != 0u ? observe_step : NULL, session);
-    counts[1] = session->instructions + md_meter_stop();
-
+    md_model_invoke(session->header.flags != 0u ? observe_step : NULL, session);
+    session->instructions += md_meter_stop();
     record_tensors(MD_RECORD_OUTPUT, session->run, md_model_outputs, md_model_output_count);
+}
+
+static void end_run(md_session_t *session) {
+    const uint64_t counts[2] = {session->frontend, session->instructions};
     md_record(MD_RECORD_COUNTS, 0, session->run, session->observed, counts, sizeof counts);
+    session->run++;
+}
+
+static void run_single(md_session_t *session, const md_entry_header_t *entry) {
+    begin_run(session, entry->kind);
+    if (entry->kind == MD_ENTRY_TENSORS) {
+        read_tensors(session, entry->bytes);
+#if MD_HAVE_FRONTEND
+    } else if (entry->kind == MD_ENTRY_PCM) {
+        run_frontend(session, entry->bytes);
+#endif
+    } else {
+        refuse(session, MD_ERROR_KIND);
+    }
+    run_model(session);
+    end_run(session);
+}
+
+#if MD_HAVE_STREAM
+
+static void hear_window(md_session_t *session) {
+    while (!md_stream_ready()) {
+        if (source.used == source.read && !read_piece(session)) {
+            refuse(session, MD_ERROR_LENGTH);
+        }
+        md_meter_start();
+        source.used += md_stream_push(source.pcm + source.used * MD_FRONTEND_CHANNELS,
+                                      source.read - source.used);
+        session->instructions += md_meter_stop();
+    }
+    md_meter_start();
+    md_stream_take(md_model_inputs[0].data);
+    session->instructions += md_meter_stop();
+}
+
+static void detect(const md_session_t *session) {
+    md_detection_t found;
+    if (md_smoother_push(md_model_outputs[0].data, &found)) {
+        md_record(MD_RECORD_DETECTION, found.output, session->run, 0, &found.sum, sizeof found.sum);
+    }
+}
+
+static void run_stream(md_session_t *session, uint32_t bytes) {
+    md_stream_entry_t stream;
+    md_smoother_config_t smoothing;
+
+    if (bytes < sizeof stream + sizeof smoothing) {
+        refuse(session, MD_ERROR_LENGTH);
+    }
+    read_exactly(session, &stream, sizeof stream);
+    read_exactly(session, &smoothing, sizeof smoothing);
+    open_source(session, bytes - (uint32_t)(sizeof stream + sizeof smoothing));
+    const bool detects = smoothing.windows > 0u;
+    if (stream.stride == 0u || smoothing.windows > MD_SMOOTHER_MAX_WINDOWS ||
+        (detects && md_model_outputs[0].bytes != MD_SMOOTHER_OUTPUTS)) {
+        refuse(session, MD_ERROR_LENGTH);
+    }
+    md_stream_begin(stream.stride, NULL, NULL);
+    md_smoother_begin(&smoothing);
+    for (uint32_t window = 0; window < stream.windows; window++) {
+        begin_run(session, MD_ENTRY_STREAM);
+        hear_window(session);
+        run_model(session);
+        if (detects) {
+            detect(session);
+        }
+        end_run(session);
+    }
+    while (read_piece(session)) {
+        /* what is left makes no window */
+    }
+}
+
+#endif
+
+static void run_entry(md_session_t *session) {
+    md_entry_header_t entry;
+    read_exactly(session, &entry, sizeof entry);
+    switch (entry.kind) {
+#if MD_HAVE_STREAM
+    case MD_ENTRY_STREAM:
+        run_stream(session, entry.bytes);
+        break;
+#endif
+    default:
+        run_single(session, &entry);
+    }
+    read_padding(session, entry.bytes);
 }
 
 int main(void) {
@@ -184,7 +287,7 @@ int main(void) {
     }
     read_header(&session);
     md_meter_init(session.header.multiplier, session.header.shift);
-    for (; session.run < session.header.count; session.run++) {
+    for (uint32_t entry = 0; entry < session.header.count; entry++) {
         run_entry(&session);
     }
     if (md_file_read(session.file, &beyond, 1) != 0u) {

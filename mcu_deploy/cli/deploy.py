@@ -14,6 +14,7 @@ import click
 from mcu_deploy.cli.failure import as_error
 from mcu_deploy.cli.options import JSON_OPTION, Seconds
 from mcu_deploy.cli.report import report
+from mcu_deploy.detect import SMOOTH_SECONDS, SUPPRESS_SECONDS
 from mcu_deploy.errors import UsageError
 from mcu_deploy.pipeline import deploy as pipeline
 from mcu_deploy.pipeline.generate import generate as generate_project
@@ -25,7 +26,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DIFFERS = 3
 
-_GENERATE_NAMES = ("board", "npu", "runtime", "frontend", "output_dir", "force")
+_GENERATE_NAMES = ("board", "npu", "runtime", "frontend", "output_dir", "stream", "force")
 
 
 def _options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -59,6 +60,11 @@ _GENERATE_OPTIONS = _options(
         type=click.Path(path_type=Path),
         help="The project folder. Default: mcu-deploy-out/<model>-<board>.",
     ),
+    click.option(
+        "--stream",
+        is_flag=True,
+        help="Listen to whole recordings, as to a microphone: windows that overlap, and detections.",
+    ),
     click.option("--force", is_flag=True, help="Replace another project, or an edited one, in the folder."),
 )
 
@@ -73,7 +79,7 @@ _TIMEOUT_OPTION = click.option(
     default=300.0,
     show_default=True,
     metavar="SECONDS",
-    help="Bound on the wall time of the simulator, and of the reference.",
+    help="Bound on the wall time of the simulator, and of the reference, for every 100 inputs or windows.",
 )
 
 _RUN_OPTIONS = _options(
@@ -99,6 +105,30 @@ _RUN_OPTIONS = _options(
         "--pad", is_flag=True, help="Fill a WAV's last, shorter window with zeros instead of dropping it."
     ),
     click.option("--layers", is_flag=True, help="Compare every tensor and every front-end stage."),
+    click.option(
+        "--stride",
+        type=Seconds(),
+        metavar="SECONDS",
+        help="Distance of a stream's windows, a multiple of the hop. Default: a tenth of the window.",
+    ),
+    click.option(
+        "--threshold",
+        type=float,
+        metavar="SCORE",
+        help="Of a stream's detections. Default: half of the highest score that the output can have.",
+    ),
+    click.option(
+        "--smooth",
+        type=Seconds(),
+        metavar="SECONDS",
+        help=f"Time over which a stream's scores are averaged. Default: {SMOOTH_SECONDS}.",
+    ),
+    click.option(
+        "--suppress",
+        type=Seconds(),
+        metavar="SECONDS",
+        help=f"Time after a detection without another. Default: {SUPPRESS_SECONDS}.",
+    ),
     _TIMEOUT_OPTION,
 )
 
@@ -118,7 +148,8 @@ def deploy(model: str, simulator: str | None, as_json: bool, **options: Any) -> 
     """
     generating = {name: options.pop(name) for name in _GENERATE_NAMES}
     wanted = DeployOptions(
-        GenerateOptions(model=model, **generating), RunOptions(simulator=simulator, **options)
+        GenerateOptions(model=model, **generating),
+        RunOptions(simulator=simulator, stream=generating["stream"], **options),
     )
     return _documented(as_json, lambda progress, document: pipeline.deploy(wanted, progress, document))
 
@@ -142,6 +173,9 @@ def build(project: Path, simulator: str | None) -> None:
 @click.command()
 @_PROJECT_ARGUMENT
 @_SIMULATOR_OPTION
+@click.option(
+    "--stream", is_flag=True, help="Take the recordings as streams; PROJECT must have been generated so."
+)
 @_RUN_OPTIONS
 def run(project: Path, simulator: str | None, **options: Any) -> None:
     """Run the firmware of PROJECT on inputs; what it computed is kept for ``verify``."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import PurePath
+from statistics import median
 from typing import Any
 
 from mcu_deploy.cli.table import table
@@ -10,7 +11,8 @@ from mcu_deploy.cli.table import table
 
 def report(document: dict[str, Any]) -> str:
     """Runs, memory, the first difference if there is one, and the verdict."""
-    parts = [_runs(document), _memory(document["memory"])]
+    runs = _streams(document) if document["stream"] else _runs(document)
+    parts = [runs, _memory(document["memory"])]
     if document["first_difference"]:
         parts.append(_difference(document["first_difference"]))
     parts.append(_verdict(document))
@@ -38,6 +40,48 @@ def _runs(document: dict[str, Any]) -> str:
     return text + ("\n(front end, inference: simulated instructions)" if counted else "")
 
 
+def _streams(document: dict[str, Any]) -> str:
+    """One line a recording, and its detections."""
+    by_input: dict[str, list[dict[str, Any]]] = {}
+    for run in document["runs"]:
+        by_input.setdefault(run["input"], []).append(run)
+    header = ["input", "windows", "apart", "features", "outputs", "front end", "inference"]
+    rows = [
+        [
+            PurePath(name).name,
+            str(len(runs)),
+            f"{document['stream']['stride_seconds']:g} s",
+            _equal(all(run["features_bit_exact"] for run in runs)),
+            _equal(all(run["outputs_bit_exact"] for run in runs)),
+            _count(_median(runs, "frontend")),
+            _count(_median(runs, "inference")),
+        ]
+        for name, runs in by_input.items()
+    ]
+    text = table(header, rows, right=(1, 2, 5, 6))
+    if any(run["simulated_instructions"]["inference"] for run in document["runs"]):
+        text += "\n(front end, inference: simulated instructions, the median of the windows)"
+    return f"{text}\n\n{_detections(document)}"
+
+
+def _median(runs: list[dict[str, Any]], part: str) -> int | None:
+    counts = [run["simulated_instructions"][part] for run in runs]
+    return None if None in counts else round(median(counts))
+
+
+def _detections(document: dict[str, Any]) -> str:
+    found = document["detections"]
+    if document["stream"]["detection"] is None:
+        return "no detections: the model has no labels"
+    if not found:
+        return "nothing detected"
+    rows = [
+        [PurePath(d["input"]).name, f"{d['time_seconds']:.2f} s", d["label"], f"{d['score']:.2f}"]
+        for d in found
+    ]
+    return table(["input", "heard at", "label", "score"], rows, right=(1, 3))
+
+
 def _memory(memory: dict[str, Any]) -> str:
     if memory["flash_bytes"] is None:
         return f"arena {memory['arena_bytes']:,} bytes (built for this computer: no flash or RAM figures)"
@@ -63,7 +107,7 @@ def _difference(difference: dict[str, Any]) -> str:
 
 def _verdict(document: dict[str, Any]) -> str:
     count = len(document["runs"])
-    inputs = f"{count} input{'s' if count != 1 else ''}"
+    inputs = f"{count} {'window' if document['stream'] else 'input'}{'s' if count != 1 else ''}"
     where = f"{document['model']['name']} on {document['board']} ({document['simulator']})"
     if document["verdict"] == "verified":
         return f"VERIFIED: {where}: {inputs}, every compared bit equals the Python reference"

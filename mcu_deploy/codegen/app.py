@@ -11,12 +11,23 @@ _SOURCES = ("md_main.c", "md_meter.c", "md_records.c")
 _HEADERS = ("md_exchange.h", "md_meter.h", "md_records.h")
 
 
-def app_sources(has_frontend: bool) -> SourceSet:
-    """The application; with ``has_frontend`` it takes PCM besides tensors."""
+def app_sources(has_frontend: bool, stream_outputs: int | None = None) -> SourceSet:
+    """The application, which takes tensors.
+
+    Args:
+        has_frontend: it takes clips of PCM too.
+        stream_outputs: it takes streams too; what `mcu_deploy.codegen.stream.stream_sources` was given.
+    """
+    definitions = [
+        f"MD_HAVE_FRONTEND={int(has_frontend)}",
+        f"MD_HAVE_STREAM={int(stream_outputs is not None)}",
+    ]
+    if stream_outputs is not None:
+        definitions.append(f"MD_SMOOTHER_OUTPUTS={stream_outputs}")
     return SourceSet(
         name="app",
         files=template_files("app", (*_SOURCES, *_HEADERS)),
         sources=tuple(_FOLDER / name for name in _SOURCES),
         include_dirs=(_FOLDER,),
-        definitions=(f"MD_HAVE_FRONTEND={int(has_frontend)}",),
+        definitions=tuple(definitions),
     )

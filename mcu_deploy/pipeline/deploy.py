@@ -8,17 +8,18 @@ from typing import Any
 from mcu_deploy.boards.types import Simulator
 from mcu_deploy.build import Firmware
 from mcu_deploy.build import build as build_firmware
-from mcu_deploy.inputs import InputVector
+from mcu_deploy.inputs import InputVector, Stream, stream_windows, window_samples
 from mcu_deploy.pipeline.folder import exclusive
 from mcu_deploy.pipeline.generate import prepare, write
-from mcu_deploy.pipeline.options import DeployOptions, RunOptions
+from mcu_deploy.pipeline.options import DeployOptions, RunOptions, check_options
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.pipeline.project import Project, load_project
-from mcu_deploy.pipeline.run import Batch, collect_inputs, load_batch, run_batch
+from mcu_deploy.pipeline.run import Batch, collect_inputs, load_batch, run_batch, time_limit
 from mcu_deploy.simulate import runner
 from mcu_deploy.tools import versions
 from mcu_deploy.verify import document as entries
-from mcu_deploy.verify.runs import verify_runs
+from mcu_deploy.verify.detections import detection_entries, stream_entry, verify_detections
+from mcu_deploy.verify.runs import RunVerdict, recorded_stages, verify_runs
 
 BUILD_TIMEOUT = 900.0
 
@@ -35,6 +36,7 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
         "npu": options.generate.npu,
         "runtime": options.generate.runtime,
     }
+    check_options(options.run)
     prepared = prepare(options.generate, progress)
     project = prepared.project
     _describe(project, document)
@@ -53,7 +55,7 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
 
 def _ready(
     project: Project, simulator: Simulator, options: RunOptions, progress: Progress
-) -> list[InputVector]:
+) -> list[InputVector] | list[Stream]:
     """The inputs, once it is known that the simulator is there: both can be refused before any work."""
     runner.require(simulator, project.board)
     with progress.step("read the inputs"):
@@ -83,16 +85,17 @@ def run(folder: Path, options: RunOptions, progress: Progress) -> int:
     """The step ``run`` alone, after a build that is nearly free when nothing changed.
 
     Returns:
-        How many inputs were run.
+        How many inputs, or windows of streams, were run.
     """
+    check_options(options)
     project = load_project(folder)
     simulator = runner.find_simulator(project.board, options.simulator)
     inputs = _ready(project, simulator, options, progress)
     with exclusive(folder):
         firmware = build_project(project, simulator, progress)
         with progress.step(f"run on {simulator.name}"):
-            run_batch(project, firmware, simulator, inputs, options)
-    return len(inputs)
+            batch = run_batch(project, firmware, simulator, inputs, options)
+    return len(batch.inputs)
 
 
 def verify(folder: Path, timeout: float, progress: Progress, document: dict[str, Any]) -> None:
@@ -132,11 +135,14 @@ def _judge(
             project.graph,
             project.plan,
             project.frontend,
+            () if batch.streams else recorded_stages(project.frontend, batch.layers),
             batch.inputs,
             batch.record,
             batch.layers,
-            timeout,
+            time_limit(timeout, len(batch.inputs)),
         )
+    if batch.streams:
+        verdicts = _judge_streams(project, batch, verdicts, document)
     runs = batch.record.runs
     document |= {
         "verdict": "verified" if all(verdict.bit_exact for verdict in verdicts) else "differs",
@@ -150,3 +156,31 @@ def _judge(
         ],
         "first_difference": entries.difference_entry(batch.inputs, verdicts),
     }
+
+
+def _judge_streams(
+    project: Project, batch: Batch, verdicts: list[RunVerdict], document: dict[str, Any]
+) -> list[RunVerdict]:
+    """The verdicts with the detections compared, too; completes what the document tells of streams."""
+    spec, quantization = project.frontend, project.score_quantization
+    assert spec is not None  # without one there are no streams
+    rate = spec.sample_rate_hz
+    first = batch.streams[0]
+    document["stream"] = stream_entry(first.smoothing, quantization, first.stride * spec.hop_samples / rate)
+    judged: list[RunVerdict] = []
+    for stream in batch.streams:
+        part = slice(len(judged), len(judged) + len(stream_windows(stream, spec)))
+        runs, compared = batch.record.runs[part], verdicts[part]
+        if stream.smoothing is not None and quantization is not None:
+            compared = verify_detections(stream.smoothing, compared, runs)
+            document["detections"] += detection_entries(
+                stream.smoothing,
+                quantization,
+                project.labels,
+                window_samples(spec) / rate,
+                part.start,
+                batch.inputs[part],
+                runs,
+            )
+        judged += compared
+    return judged

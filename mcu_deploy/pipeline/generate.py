@@ -19,7 +19,8 @@ from mcu_deploy.codegen.cmake import cmake_files
 from mcu_deploy.codegen.model import model_sources
 from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet
-from mcu_deploy.errors import InputError, ModelError
+from mcu_deploy.codegen.stream import smoother_ram_bytes, stream_ram_bytes, stream_sources
+from mcu_deploy.errors import InputError, ModelError, UsageError
 from mcu_deploy.frontend import FrontendSpec, load_spec, spec_table, stages
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_sources, frontend_table_bytes
@@ -39,6 +40,7 @@ from mcu_deploy.registry.locate import resolve_model
 APP_DATA_RESERVE = 2048
 APP_CODE_RESERVE = 16 * 1024
 FRONTEND_CODE_RESERVE = 8 * 1024
+STREAM_CODE_RESERVE = 2 * 1024
 
 OUTPUT_ROOT = Path("mcu-deploy-out")
 
@@ -87,12 +89,14 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         check(graph)
         card = card_by_hash(graph.sha256)
         frontend = choose_frontend(options.frontend, card, graph)
+        if options.stream and frontend is None:
+            raise UsageError("--stream needs a front end", "choose one with --frontend NAME|FILE")
     with progress.step("plan"):
         plan = make_plan(graph)
-        layout = place(board, _constant_bytes(plan), plan.arena_bytes, reserves(frontend))
     name = card.name if card else _slug(graph.name)
     project = Project(
-        folder=options.output_dir or OUTPUT_ROOT / f"{name}-{board.name}",
+        folder=options.output_dir
+        or OUTPUT_ROOT / f"{name}-{board.name}{'-stream' if options.stream else ''}",
         name=name,
         model=data,
         graph=graph,
@@ -102,7 +106,9 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         runtime=options.runtime,
         frontend=frontend,
         labels=card.labels if card else (),
+        stream=options.stream,
     )
+    layout = place(board, _constant_bytes(plan), plan.arena_bytes, project_reserves(project))
     _check_folder(project.folder)
     return Prepared(project, table, layout, options.force)
 
@@ -178,6 +184,15 @@ def reserves(frontend: FrontendSpec | None) -> dict[str, int]:
     return {"data": data, "code": code}
 
 
+def project_reserves(project: Project) -> dict[str, int]:
+    """The same for all that is in a project."""
+    needed = reserves(project.frontend)
+    if project.stream and project.frontend is not None:
+        needed["data"] += stream_ram_bytes(project.frontend) + smoother_ram_bytes(project.stream_outputs)
+        needed["code"] += STREAM_CODE_RESERVE
+    return needed
+
+
 def _constant_bytes(plan: Plan) -> int:
     """All constants with the alignment of each."""
     sizes = [constant.values.nbytes for step in plan.steps for constant in step.constants]
@@ -194,8 +209,10 @@ def _source_sets(project: Project, progress: Progress) -> list[SourceSet]:
     source_sets = [
         *model_sources(graph, project.plan),
         *platform_sources(project.board),
-        app_sources(frontend is not None),
+        app_sources(frontend is not None, project.stream_outputs if project.stream else None),
     ]
+    if project.stream:
+        source_sets.append(stream_sources(project.stream_outputs))
     if frontend is not None:
         quantization = graph.tensors[graph.inputs[0]].quantization
         if quantization is None:
@@ -230,6 +247,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
             "npu": project.npu,
             "runtime": project.runtime,
             "frontend": {"name": frontend.name, "table": spec_table(frontend)} if frontend else None,
+            "stream": project.stream,
         },
         "model": {
             "name": project.name,

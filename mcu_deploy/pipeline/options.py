@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from mcu_deploy.errors import UsageError
+
 
 @dataclass(frozen=True)
 class GenerateOptions:
@@ -17,6 +19,7 @@ class GenerateOptions:
         runtime: ``aot`` or ``tflm``.
         frontend: preset, TOML file, ``none``, or None for what the model's card says.
         output_dir: the project folder, or None for the default.
+        stream: the firmware takes whole recordings too, in windows that overlap.
         force: replace another or an edited project.
     """
 
@@ -26,6 +29,7 @@ class GenerateOptions:
     runtime: str = "aot"
     frontend: str | None = None
     output_dir: Path | None = None
+    stream: bool = False
     force: bool = False
 
 
@@ -41,8 +45,13 @@ class RunOptions:
         hop: seconds between a WAV's windows, or None for the window's length.
         pad: fill a WAV's last window with zeros.
         layers: capture and compare every tensor and front-end stage.
-        timeout: bound on the simulator's wall time, seconds.
+        timeout: bound on the simulator's wall time for every 100 runs, seconds.
         count_layers: count the instructions of every layer.
+        stream: take the files as streams.
+        stride: seconds between a stream's windows; this and the next three: None for the default.
+        threshold: of the score of a detection.
+        smooth: seconds over which scores are averaged.
+        suppress: seconds after a detection without another.
     """
 
     simulator: str | None = None
@@ -54,6 +63,11 @@ class RunOptions:
     layers: bool = False
     timeout: float = 300.0
     count_layers: bool = False
+    stream: bool = False
+    stride: float | None = None
+    threshold: float | None = None
+    smooth: float | None = None
+    suppress: float | None = None
 
 
 @dataclass(frozen=True)
@@ -62,3 +76,33 @@ class DeployOptions:
 
     generate: GenerateOptions
     run: RunOptions
+
+
+def check_options(options: RunOptions) -> None:
+    """Refuses what does not go together.
+
+    Raises:
+        UsageError: it does not.
+    """
+    clip_only = {
+        "--random": options.random > 0,
+        "--hop": options.hop is not None,
+        "--pad": options.pad,
+        "--layers": options.layers,
+    }
+    stream_only = {
+        "--stride": options.stride is not None,
+        "--threshold": options.threshold is not None,
+        "--smooth": options.smooth is not None,
+        "--suppress": options.suppress is not None,
+    }
+    wrong = next(
+        (name for name, given in (clip_only if options.stream else stream_only).items() if given), None
+    )
+    if wrong is None and options.stream and not options.inputs:
+        raise UsageError("--stream has nothing to listen to", "give a recording: --input FILE.wav")
+    if wrong is not None and options.stream:
+        remedy = "windows are set by --stride" if wrong == "--hop" else "run it without --stream"
+        raise UsageError(f"{wrong} cannot be combined with --stream", remedy)
+    if wrong is not None:
+        raise UsageError(f"{wrong} is for streams only", "add --stream")

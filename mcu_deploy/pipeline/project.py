@@ -14,7 +14,7 @@ from mcu_deploy.boards.types import Board
 from mcu_deploy.errors import InputError
 from mcu_deploy.frontend import FrontendSpec, parse_spec
 from mcu_deploy.graph.checks import check
-from mcu_deploy.graph.ir import Graph
+from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.pipeline.folder import STATE_FILE
 from mcu_deploy.plan.planner import make_plan
@@ -37,6 +37,7 @@ class Project:
         npu, runtime: as generated.
         frontend: in the firmware, or None.
         labels: class names, or ().
+        stream: whether the firmware takes streams.
     """
 
     folder: Path
@@ -49,6 +50,27 @@ class Project:
     runtime: str
     frontend: FrontendSpec | None
     labels: tuple[str, ...]
+    stream: bool = False
+
+    @property
+    def score_quantization(self) -> tuple[float, int] | None:
+        """Scale and zero point of the first output, if it is a score for each label; else None.
+
+        Only then can something be detected in a stream.
+        """
+        output = self.graph.tensors[self.graph.outputs[0]]
+        if (
+            output.dtype is not DataType.INT8
+            or output.elements != len(self.labels)
+            or not output.quantization
+        ):
+            return None
+        return float(output.quantization.scale[0]), int(output.quantization.zero_point[0])
+
+    @property
+    def stream_outputs(self) -> int:
+        """What `mcu_deploy.codegen.stream.stream_sources` takes."""
+        return 1 if self.score_quantization is None else len(self.labels)
 
 
 def load_project(folder: Path) -> Project:
@@ -94,6 +116,7 @@ def load_project(folder: Path) -> Project:
             runtime=str(identity["runtime"]),
             frontend=_frontend(frontend) if frontend else None,
             labels=tuple(map(str, state["model"]["labels"])),
+            stream=bool(identity["stream"]),
         )
     except (KeyError, TypeError, AttributeError):
         raise InputError(f"{path} is damaged", "generate the project again with --force") from None

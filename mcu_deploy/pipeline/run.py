@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +15,18 @@ import numpy as np
 
 from mcu_deploy.boards.types import Simulator
 from mcu_deploy.build import Firmware, built
-from mcu_deploy.errors import InputError
-from mcu_deploy.inputs import InputVector, read_inputs
+from mcu_deploy.detect import MAX_WINDOWS, smoothing
+from mcu_deploy.errors import InputError, UsageError
+from mcu_deploy.frontend.spec import FrontendSpec, Stage
+from mcu_deploy.inputs import (
+    InputVector,
+    Stream,
+    read_inputs,
+    read_stream,
+    stream_windows,
+    stride_hops,
+    window_count,
+)
 from mcu_deploy.pipeline.folder import STATE_FILE, write_atomically
 from mcu_deploy.pipeline.options import RunOptions
 from mcu_deploy.pipeline.project import Project
@@ -26,7 +37,9 @@ from mcu_deploy.simulate.records import (
     RECORDS_FILE,
     Flags,
     PcmInput,
+    RunInput,
     RunRecord,
+    StreamInput,
     TensorInput,
     read_inputs_file,
     read_records,
@@ -38,6 +51,7 @@ _MANIFEST = "run.json"
 
 BASE_BUDGET = 10**9
 BUDGET_PER_MAC = 100
+MAX_STREAM_WINDOWS = 100_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,21 +60,31 @@ class Batch:
 
     Attributes:
         elf_sha256: of the executable that ran.
+        given: the entries that the firmware got.
+        inputs: what it was to compute of them: the same, or the windows of streams.
     """
 
     elf_sha256: str
     simulator: str
     layers: bool
+    given: tuple[InputVector | Stream, ...]
     inputs: tuple[InputVector, ...]
     record: RunRecord
 
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        """What was given, where that was streams."""
+        return tuple(entry for entry in self.given if isinstance(entry, Stream))
 
-def collect_inputs(project: Project, options: RunOptions) -> list[InputVector]:
+
+def collect_inputs(project: Project, options: RunOptions) -> list[InputVector] | list[Stream]:
     """The inputs that were asked for; one random tensor where none was.
 
     Raises:
         InputError: an input cannot be used.
     """
+    if options.stream:
+        return _collect_streams(project, options)
     model_inputs = [project.graph.tensors[index] for index in project.graph.inputs]
     random = options.random if options.inputs or options.random else 1
     return read_inputs(
@@ -68,14 +92,58 @@ def collect_inputs(project: Project, options: RunOptions) -> list[InputVector]:
     )
 
 
+def _collect_streams(project: Project, options: RunOptions) -> list[Stream]:
+    frontend = project.frontend
+    if frontend is None or not project.stream:
+        raise UsageError(
+            f"{project.folder} was generated without --stream",
+            "generate it again with --stream, in another folder",
+        )
+    stride = stride_hops(options.stride, frontend)
+    settings = (options.threshold, options.smooth, options.suppress)
+    smoothed = None
+    if project.score_quantization is not None:
+        seconds = stride * frontend.hop_samples / frontend.sample_rate_hz
+        smoothed = smoothing(project.labels, *project.score_quantization, seconds, *settings)
+    elif any(value is not None for value in settings):
+        raise UsageError(
+            f"nothing can be detected with {project.name}: it lacks a label for each int8 output",
+            "leave --threshold, --smooth and --suppress out",
+        )
+    streams = [read_stream(name, frontend, stride, smoothed) for name in options.inputs]
+    windows = sum(window_count(frontend, len(stream.pcm) // frontend.channels, stride) for stream in streams)
+    if windows > MAX_STREAM_WINDOWS:
+        raise InputError(
+            f"these streams have {windows:,} windows, more than {MAX_STREAM_WINDOWS:,}",
+            "give shorter recordings, or a longer --stride",
+        )
+    return streams
+
+
+def windows_of(given: Sequence[InputVector | Stream], frontend: FrontendSpec | None) -> list[InputVector]:
+    """What the firmware computes of what it is given, run by run."""
+    inputs: list[InputVector] = []
+    for entry in given:
+        if isinstance(entry, InputVector):
+            inputs.append(entry)
+        elif frontend is not None:
+            inputs += stream_windows(entry, frontend)
+    return inputs
+
+
+def time_limit(seconds: float, runs: int) -> float:
+    """``--timeout`` is for up to 100 runs, and again for every 100 more."""
+    return seconds * max(1, math.ceil(runs / 100))
+
+
 def run_batch(
     project: Project,
     firmware: Firmware,
     simulator: Simulator,
-    inputs: Sequence[InputVector],
+    given: Sequence[InputVector | Stream],
     options: RunOptions,
 ) -> Batch:
-    """Runs the firmware on ``inputs`` and keeps the files in the project.
+    """Runs the firmware on what is ``given`` and keeps the files in the project.
 
     Raises:
         SimulationError: it did not come to its end.
@@ -86,22 +154,24 @@ def run_batch(
     flags = Flags.TENSORS if options.layers else Flags.NONE
     if options.count_layers:
         flags |= Flags.STEPS
-    _check_record_size(project, inputs, options)
+    inputs = windows_of(given, project.frontend)
+    stages = () if options.stream else recorded_stages(project.frontend, options.layers)
+    _check_record_size(project, stages, len(inputs), options)
     digest = _digest(firmware.executable)
     record = runner.run(
         firmware,
         project.board,
         simulator,
-        [_entry(vector) for vector in inputs],
+        [_entry(project, entry) for entry in given],
         folder,
         runner.RunOptions(
             flags=flags,
-            stages=[stage.index for stage in recorded_stages(project.frontend, options.layers)],
-            timeout=options.timeout,
+            stages=[stage.index for stage in stages],
+            timeout=time_limit(options.timeout, len(inputs)),
             budget=instruction_budget(project),
         ),
     )
-    batch = Batch(digest, simulator.name, options.layers, tuple(inputs), record)
+    batch = Batch(digest, simulator.name, options.layers, tuple(given), tuple(inputs), record)
     write_atomically(folder / _MANIFEST, _manifest(project, batch).encode())
     return batch
 
@@ -138,45 +208,53 @@ def load_batch(project: Project) -> tuple[Batch, Firmware]:
         firmware = built(project.folder, runner.preset_for(simulator_of_board))
         if digest != _digest(firmware.executable):
             raise InputError(f"{project.folder} was built again after its last run", _again(project))
-        entries = read_inputs_file(folder / INPUTS_FILE)
-        inputs = tuple(
-            _vector(project, source, start, entry)
+        entries = read_inputs_file(folder / INPUTS_FILE, project.stream_outputs)
+        given = tuple(
+            _given(project, source, start, entry)
             for (source, start), entry in zip(sources, entries, strict=True)
         )
     except (ValueError, KeyError, TypeError, OSError, RecursionError):
         raise InputError(f"the run in {folder} is damaged", _again(project)) from None
+    inputs = tuple(windows_of(given, project.frontend))
     record = read_records(folder / RECORDS_FILE, len(inputs))
-    return Batch(digest, simulator, layers, inputs, record), firmware
+    return Batch(digest, simulator, layers, given, inputs, record), firmware
 
 
-def _check_record_size(project: Project, inputs: Sequence[InputVector], options: RunOptions) -> None:
+def _check_record_size(project: Project, stages: Sequence[Stage], runs: int, options: RunOptions) -> None:
     """Refuses what would make the firmware write more than is read."""
     tensors = project.graph.tensors
     kept = {*project.graph.inputs, *project.graph.outputs}
     if options.layers:
         kept |= {index for step in project.plan.steps for index in step.outputs}
     size = sum(tensors[index].bytes + 64 for index in kept)
-    for stage in recorded_stages(project.frontend, options.layers):
+    for stage in stages:
         size += stage.vectors * (int(np.prod(stage.shape)) * np.dtype(stage.dtype).itemsize + 64)
     most = MAX_RECORDS_BYTES // size
-    if len(inputs) > most:
+    if runs > most:
         layers = " with --layers" if options.layers else ""
         raise InputError(
-            f"{len(inputs)} inputs{layers} would record more than {MAX_RECORDS_BYTES // 2**20} MiB",
+            f"{runs} inputs{layers} would record more than {MAX_RECORDS_BYTES // 2**20} MiB",
             f"run at most {most} at a time" + (", or without --layers" if options.layers else ""),
         )
 
 
-def _entry(vector: InputVector) -> PcmInput | TensorInput:
-    if vector.pcm is not None:
-        return PcmInput(vector.pcm)
-    return TensorInput(b"".join(tensor.tobytes() for tensor in vector.tensors))
+def _entry(project: Project, given: InputVector | Stream) -> RunInput:
+    if isinstance(given, Stream):
+        spec = project.frontend
+        assert spec is not None  # the stream was read for it
+        windows = window_count(spec, given.pcm.size // spec.channels, given.stride)
+        return StreamInput(given.pcm, given.stride, windows, given.smoothing, project.stream_outputs)
+    if given.pcm is not None:
+        return PcmInput(given.pcm)
+    return TensorInput(b"".join(tensor.tobytes() for tensor in given.tensors))
 
 
-def _vector(project: Project, source: str, start: float | None, entry: PcmInput | TensorInput) -> InputVector:
+def _given(project: Project, source: str, start: float | None, entry: RunInput) -> InputVector | Stream:
     """Raises ValueError for an entry that the project cannot have been given."""
+    frontend = project.frontend
+    if isinstance(entry, StreamInput):
+        return _stream(project, source, entry)
     if isinstance(entry, PcmInput):
-        frontend = project.frontend
         if frontend is None or not frontend.takes(entry.samples.size):
             raise ValueError("audio of another length than the front end's")
         return InputVector(source, start, entry.samples, ())
@@ -191,6 +269,17 @@ def _vector(project: Project, source: str, start: float | None, entry: PcmInput 
     )
 
 
+def _stream(project: Project, source: str, entry: StreamInput) -> Stream:
+    stream = Stream(source, entry.samples, entry.stride, entry.smoothing)
+    if project.frontend is None or not project.stream or entry.samples.size % project.frontend.channels:
+        raise ValueError("a stream that the firmware cannot take")
+    windows = len(stream_windows(stream, project.frontend)) if entry.stride > 0 else 0
+    averaged = entry.smoothing.windows if entry.smoothing else 0
+    if windows != entry.windows or windows == 0 or averaged > MAX_WINDOWS:
+        raise ValueError("a stream of other windows")
+    return stream
+
+
 def _manifest(project: Project, batch: Batch) -> str:
     manifest = {
         "project": _fingerprint(project),
@@ -198,7 +287,11 @@ def _manifest(project: Project, batch: Batch) -> str:
         "simulator": batch.simulator,
         "layers": batch.layers,
         "inputs": [
-            {"source": vector.source, "start_seconds": vector.start_seconds} for vector in batch.inputs
+            {
+                "source": entry.source,
+                "start_seconds": entry.start_seconds if isinstance(entry, InputVector) else None,
+            }
+            for entry in batch.given
         ],
     }
     return json.dumps(manifest, indent=1) + "\n"

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mcu_deploy.detect import Detection, Smoothing
 from mcu_deploy.errors import McuDeployError, SimulationError
 from mcu_deploy.simulate.faults import Fault
 
@@ -33,6 +34,9 @@ _END = struct.Struct("<5I")
 _FAULT = struct.Struct("<10I")
 _COUNTS = struct.Struct("<2Q")
 _COUNT = struct.Struct("<Q")
+_SUM = struct.Struct("<i")
+_STREAM = struct.Struct("<2I")
+_SMOOTHING = struct.Struct("<IiI")
 
 
 class Flags(enum.IntFlag):
@@ -56,13 +60,14 @@ class _Type(enum.IntEnum):
     END = 8
     FAULT = 9
     ERROR = 10
+    DETECTION = 11
 
 
 _REFUSALS = {
     1: "it cannot open inputs.bin",
     2: "inputs.bin ends too early",
     3: "the header of inputs.bin is not valid",
-    4: "the kind of entry is unknown, or is PCM and the firmware has no front end",
+    4: "the kind of entry is unknown, or is audio that the firmware cannot take",
     5: "the entry is not of the length that the model or the front end takes",
     6: "bytes follow the last entry of inputs.bin",
 }
@@ -82,7 +87,26 @@ class PcmInput:
     samples: npt.NDArray[np.int16]
 
 
-RunInput = TensorInput | PcmInput
+@dataclass(frozen=True, eq=False)
+class StreamInput:
+    """A signal for the front end, which is to make a run of each of its windows.
+
+    Attributes:
+        samples: int16, shape (samples * channels,).
+        stride: hops between two windows.
+        windows: that the samples make.
+        smoothing: of the first output's scores; None to detect nothing.
+        outputs: elements of that output, as the firmware was built for (`stream_sources`).
+    """
+
+    samples: npt.NDArray[np.int16]
+    stride: int
+    windows: int
+    smoothing: Smoothing | None
+    outputs: int
+
+
+RunInput = TensorInput | PcmInput | StreamInput
 
 
 @dataclass(frozen=True)
@@ -127,7 +151,7 @@ class StepCount:
 
 @dataclass(frozen=True)
 class Run:
-    """What the firmware computed for one entry.
+    """What the firmware computed for one entry, or for one window of a stream.
 
     Attributes:
         frontend: the vectors of the stages asked for, in the order made.
@@ -137,6 +161,7 @@ class Run:
         outputs: the model's outputs.
         frontend_instructions, inference_instructions: 0 where the machine does not count.
         observed: calls of observers within the counted code; 0 means that the counts are exact.
+        detection: that the window of a stream made.
     """
 
     frontend: tuple[FrontendVector, ...]
@@ -147,6 +172,7 @@ class Run:
     frontend_instructions: int
     inference_instructions: int
     observed: int
+    detection: Detection | None = None
 
 
 @dataclass(frozen=True)
@@ -154,7 +180,7 @@ class RunRecord:
     """A complete ``records.bin``.
 
     Attributes:
-        runs: one an entry, in order.
+        runs: one an entry, or a window of a stream, in order.
         stack_bytes: size of the stack, 0 where unknown.
         stack_used: its high-water mark.
     """
@@ -168,7 +194,7 @@ class FirmwareFaultError(SimulationError):
     """The firmware reported a fault; ``fault`` has no symbols yet, because those are in the ELF."""
 
     def __init__(self, fault: Fault, run: int) -> None:
-        """Make the error for a fault during entry ``run`` (-1: before the first)."""
+        """Make the error for a fault during ``run`` (-1: before the first)."""
         super().__init__(f"the firmware faulted: {fault.describe()}")
         self.fault = fault
         self.run = run
@@ -190,7 +216,7 @@ def write_inputs(
         flags: what to record.
         stages: indices (0 to 31) of the front end's stages to record.
         scale: how ticks become instructions; None where nothing is counted.
-        budget_ticks: what one entry may use at most, 0 to 2**64-1; 0 for no limit.
+        budget_ticks: what one run may use at most, 0 to 2**64-1; 0 for no limit.
 
     Raises:
         McuDeployError: the file cannot be written.
@@ -204,15 +230,34 @@ def write_inputs(
             file.write(struct.pack("<5I", _INPUTS_MAGIC, _VERSION, flags, mask, len(inputs)))
             file.write(struct.pack("<3IQ", scale.multiplier, scale.shift, 0, budget_ticks))
             for entry in inputs:
-                kind = 1 if isinstance(entry, TensorInput) else 2
-                data = entry.data if isinstance(entry, TensorInput) else entry.samples.astype("<i2").tobytes()
+                kind, data = _payload(entry)
                 file.write(struct.pack("<2I", kind, len(data)) + data + bytes(-len(data) % 4))
     except OSError as error:
         raise McuDeployError(f"cannot write {path}: {error.strerror}", "free some space") from None
 
 
-def read_inputs_file(path: Path) -> list[RunInput]:
+def _payload(entry: RunInput) -> tuple[int, bytes]:
+    """``MD_ENTRY_`` and the bytes of an entry."""
+    if isinstance(entry, TensorInput):
+        return 1, entry.data
+    samples = entry.samples.astype("<i2").tobytes()
+    if isinstance(entry, PcmInput):
+        return 2, samples
+    smoothing = entry.smoothing or Smoothing(0, 0, 0, frozenset())
+    ignored = np.zeros(-(-entry.outputs // 32), "<u4")
+    for output in smoothing.ignored:
+        ignored[output // 32] |= np.uint32(1 << output % 32)
+    head = _STREAM.pack(entry.stride, entry.windows)
+    head += _SMOOTHING.pack(smoothing.windows, smoothing.threshold, smoothing.suppress)
+    return 3, head + ignored.tobytes() + samples
+
+
+def read_inputs_file(path: Path, outputs: int = 1) -> list[RunInput]:
     """The entries of an ``inputs.bin`` that ``write_inputs`` wrote.
+
+    Args:
+        path: of the file.
+        outputs: of its streams (`StreamInput.outputs`).
 
     Raises:
         OSError: it cannot be read.
@@ -228,16 +273,33 @@ def read_inputs_file(path: Path) -> list[RunInput]:
         for _ in range(count):
             kind, size = struct.unpack_from("<2I", data, position)
             payload = data[position + 8 : position + 8 + size]
-            if len(payload) != size or kind not in (1, 2):
+            if len(payload) != size or kind not in (1, 2, 3):
                 raise ValueError(f"{path} is damaged at byte {position}")
-            samples = np.frombuffer(payload, dtype="<i2") if kind == 2 else None
-            entries.append(
-                TensorInput(payload) if samples is None else PcmInput(samples.astype(np.int16, copy=False))
-            )
+            entries.append(_parsed(kind, payload, outputs))
             position += 8 + size + -size % 4
     except struct.error:
         raise ValueError(f"{path} ends too early") from None
     return entries
+
+
+def _parsed(kind: int, payload: bytes, outputs: int) -> RunInput:
+    """The reverse of ``_payload``; ValueError or struct.error for what it cannot have made."""
+    if kind == 1:
+        return TensorInput(payload)
+    if kind == 2:
+        return PcmInput(_samples(payload))
+    stride, windows = _STREAM.unpack_from(payload)
+    averaged, threshold, suppress = _SMOOTHING.unpack_from(payload, _STREAM.size)
+    words = -(-outputs // 32)
+    mask = np.frombuffer(payload, "<u4", words, _STREAM.size + _SMOOTHING.size)
+    ignored = frozenset(n for n in range(outputs) if mask[n // 32] >> np.uint32(n % 32) & 1)
+    smoothing = Smoothing(averaged, threshold, suppress, ignored) if averaged else None
+    samples = _samples(payload[_STREAM.size + _SMOOTHING.size + 4 * words :])
+    return StreamInput(samples, stride, windows, smoothing, outputs)
+
+
+def _samples(data: bytes) -> npt.NDArray[np.int16]:
+    return np.frombuffer(data, dtype="<i2").astype(np.int16, copy=False)
 
 
 def read_records(path: Path, expected_runs: int) -> RunRecord:
@@ -245,7 +307,7 @@ def read_records(path: Path, expected_runs: int) -> RunRecord:
 
     Args:
         path: of the file.
-        expected_runs: how many entries the firmware was given.
+        expected_runs: how many entries and windows of streams the firmware was given.
 
     Raises:
         FirmwareFaultError: it ends with a fault report.
@@ -269,6 +331,7 @@ class _OpenRun:
     tensors: list[TensorRecord] = field(default_factory=list)
     steps: list[StepCount] = field(default_factory=list)
     outputs: list[TensorRecord] = field(default_factory=list)
+    detection: Detection | None = None
 
     def close(self, observed: int, frontend: int, inference: int) -> Run:
         return Run(
@@ -280,6 +343,7 @@ class _OpenRun:
             frontend,
             inference,
             observed,
+            self.detection,
         )
 
 
@@ -363,6 +427,10 @@ class _Reader:
             self._open.steps.append(StepCount(aux, id_, *self._unpack(_COUNT, payload)))
         elif kind == _Type.OUTPUT:
             self._open.outputs.append(TensorRecord(id_, aux, payload))
+        elif kind == _Type.DETECTION:
+            if self._open.detection is not None:
+                raise self._error("a second detection in one window")
+            self._open.detection = Detection(id_, *self._unpack(_SUM, payload))
         else:
             self._runs.append(self._open.close(aux, *self._unpack(_COUNTS, payload)))
             self._open = None

@@ -23,6 +23,7 @@ from mcu_deploy.simulate.records import (
     RunInput,
     RunRecord,
     Scale,
+    StreamInput,
     read_records,
     write_inputs,
 )
@@ -43,7 +44,7 @@ class RunOptions:
         flags: what to record of the model.
         stages: front-end stages to record, by index.
         timeout: wall time in seconds for the whole batch.
-        budget: instructions that one entry may use, on a simulator that counts them.
+        budget: instructions that one run may use, on a simulator that counts them.
     """
 
     flags: Flags = Flags.NONE
@@ -116,7 +117,8 @@ def run(
         raise McuDeployError(f"cannot use the folder {run_dir}: {error.strerror}") from None
     ticks = (options.budget << scale.shift) // scale.multiplier if scale.multiplier else 0
     write_inputs(run_dir / INPUTS_FILE, inputs, options.flags, options.stages, scale, min(ticks, 2**63))
-    return execute(arguments, executable, len(inputs), run_dir, options.timeout)
+    runs = sum(entry.windows if isinstance(entry, StreamInput) else 1 for entry in inputs)
+    return execute(arguments, executable, runs, run_dir, options.timeout)
 
 
 def _prepare(simulator: Simulator, board: Board, executable: Path) -> tuple[tuple[str, ...], Scale]:

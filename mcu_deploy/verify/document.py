@@ -46,6 +46,8 @@ def empty_document() -> dict[str, Any]:
         "steps": [],
         "layers": [],
         "runs": [],
+        "stream": None,
+        "detections": [],
         "first_difference": None,
         "error": None,
     }
@@ -82,7 +84,7 @@ def memory_entry(plan: Plan, use: MemoryUse | None, record: RunRecord | None) ->
     )
     entry |= {"arena_bytes": plan.arena_bytes, "stack_bytes": stack}
     if use is not None:
-        frontend = [use.sets[name].bytes for name in ("frontend", "cmsis_dsp") if name in use.sets]
+        frontend = [use.sets[name].bytes for name in ("frontend", "cmsis_dsp", "stream") if name in use.sets]
         entry |= {
             "flash_bytes": use.flash_bytes,
             "flash_code_bytes": use.code_bytes,

@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from mcu_deploy.errors import SimulationError
 from mcu_deploy.frontend.reference import reference_stages
-from mcu_deploy.frontend.spec import FrontendSpec, Stage, stages
+from mcu_deploy.frontend.spec import FrontendSpec, Stage
+from mcu_deploy.frontend.spec import stages as stages_of
 from mcu_deploy.graph.ir import Graph, Tensor
 from mcu_deploy.graph.text import printable
 from mcu_deploy.inputs import InputVector
@@ -29,6 +30,7 @@ class RunVerdict:
 
     Attributes:
         scores: the first output, dequantised, flattened.
+        reference_output: what the first output should be, flattened.
         features_bit_exact: every recorded front-end stage and the quantised input; None for a tensor input.
         layers_bit_exact: every tensor that a step made; None where they were not captured.
         outputs_bit_exact: every output.
@@ -36,6 +38,7 @@ class RunVerdict:
     """
 
     scores: tuple[float, ...]
+    reference_output: Array
     features_bit_exact: bool | None
     layers_bit_exact: bool | None
     outputs_bit_exact: bool
@@ -51,7 +54,7 @@ def recorded_stages(spec: FrontendSpec | None, layers: bool) -> tuple[Stage, ...
     """The front-end stages that the firmware is asked for: all, or just the last float one (the features)."""
     if spec is None:
         return ()
-    made = stages(spec)
+    made = stages_of(spec)
     if layers:
         return made
     return (next(stage for stage in reversed(made) if stage.dtype == "float32"),)
@@ -62,6 +65,7 @@ def verify_runs(
     graph: Graph,
     plan: Plan,
     frontend: FrontendSpec | None,
+    stages: Sequence[Stage],
     inputs: Sequence[InputVector],
     record: RunRecord,
     layers: bool,
@@ -73,22 +77,23 @@ def verify_runs(
         model: the TFLite file.
         graph, plan: of that model.
         frontend: the front end in the firmware.
+        stages: of it that the firmware was asked for.
         inputs: what the firmware was given.
         record: what it computed; as many runs as inputs.
-        layers: whether the firmware was asked for every tensor and stage.
+        layers: whether the firmware was asked for every tensor.
         timeout: for the reference interpreter, seconds.
 
     Raises:
         SimulationError: the record lacks something that was asked for, or holds something else.
         ReferenceRunError: the reference could not be computed.
     """
-    features = [_reference_features(graph, frontend, vector) for vector in inputs]
+    kept = [*(stage.name for stage in stages), "quantised"]
+    features = [_reference_features(graph, frontend, vector, kept) for vector in inputs]
     tensors = [_model_inputs(graph, vector, made) for vector, made in zip(inputs, features, strict=True)]
     references = run_reference(model, tensors, all_tensors=layers, timeout=timeout)
-    wanted = recorded_stages(frontend, layers)
     return [
         _verify_run(
-            graph, plan, wanted if vector.pcm is not None else (), made, given, reference, run, layers
+            graph, plan, stages if vector.pcm is not None else (), made, given, reference, run, layers
         )
         for vector, made, given, reference, run in zip(
             inputs, features, tensors, references, record.runs, strict=True
@@ -96,13 +101,16 @@ def verify_runs(
     ]
 
 
-def _reference_features(graph: Graph, frontend: FrontendSpec | None, vector: InputVector) -> Vectors:
+def _reference_features(
+    graph: Graph, frontend: FrontendSpec | None, vector: InputVector, kept: Sequence[str]
+) -> Vectors:
     if vector.pcm is None or frontend is None:
         return {}
     quantization = graph.tensors[graph.inputs[0]].quantization
     assert quantization is not None  # the checks demand it of int8 inputs
     scale, zero_point = float(quantization.scale[0]), int(quantization.zero_point[0])
-    return reference_stages(frontend, vector.pcm, scale, zero_point)
+    made = reference_stages(frontend, vector.pcm, scale, zero_point)
+    return {name: made[name] for name in kept}
 
 
 def _model_inputs(graph: Graph, vector: InputVector, features: Vectors) -> tuple[Array, ...]:
@@ -133,6 +141,7 @@ def _verify_run(
     first = next((difference for part in found for difference in part if difference is not None), None)
     return RunVerdict(
         scores=_dequantised(graph.tensors[graph.outputs[0]], outer[0][3]),
+        reference_output=outer[0][2].reshape(-1),
         features_bit_exact=exact[0] if features else None,
         layers_bit_exact=exact[1] if layers else None,
         outputs_bit_exact=exact[2],
