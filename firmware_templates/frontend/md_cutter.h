@@ -27,7 +27,7 @@ enum {
 typedef struct {
     uint32_t fill; /* samples in the window */
     uint32_t skip; /* samples between this window and the last */
-    int16_t window[MD_CUTTER_WINDOW * MD_CUTTER_SAMPLE];
+    _Alignas(4) int16_t window[MD_CUTTER_WINDOW * MD_CUTTER_SAMPLE];
 } md_cutter_t;
 
 static inline void md_cutter_copy(md_cutter_t *cutter, uint32_t to, const int16_t *from,

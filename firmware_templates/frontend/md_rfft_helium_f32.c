@@ -1,20 +1,25 @@
 /* md_rfft_helium_f32.c: arm_rfft_fast_f32's numbers on Helium.
  *
  * A vector holds two complex values, and each lane sees the scalar code's operations in its order:
- * sums and differences (VCADD is one of each), and products rounded before they are added (VCMUL, never
- * VCMLA, which fuses). Two deviations touch only the sign of zeros, which the spectrum squares away:
- * values that the scalar code does not multiply are multiplied by 1 + 0i, and a - b stands for the
- * negative of b - a.
+ * sums and differences (VCADD is one of each), and products rounded before they are added (VCMUL,
+ * never VCMLA, which fuses). Two deviations touch only the sign of zeros, which the spectrum squares
+ * away: values that the scalar code does not multiply are multiplied by 1 + 0i, and a - b stands for
+ * the negative of b - a.
  *
- * A complex FFT of N/2 is, as in CMSIS-DSP, one split by 2 or 4 where N/2 is no power of 8, then radix-8
- * stages. Each step but those in the middle reads one buffer and writes the other. The last stage works
- * on two butterflies whose results are neighbours, and writes them in order: there is no bit reversal. */
+ * A complex FFT of N/2 is, as in CMSIS-DSP, one split by 2 or 4 where N/2 is no power of 8,
+ * then radix-8 stages. Each step but those in the middle reads one buffer and writes the other.
+ * The last stage works on two butterflies whose results are neighbours, and writes them in
+ * order: there is no bit reversal. */
+#include "md_stages_helium_f32.h"
+
+#if MD_HELIUM
+
 #include <arm_mve.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "frontend_config.h"
 #include "frontend_tables.h"
-#include "md_stages_helium_f32.h"
 
 #define LENGTH (MD_FRONTEND_FFT_SIZE / 2u) /* complex values */
 
@@ -58,8 +63,8 @@ static inline float32x4_t spread_twiddles(const float *from, uint32_t step) {
     return vldrwq_gather_shifted_offset_f32(from, index);
 }
 
-/* Elements n and n + 1 of each column. The scalar code walks the upper half of the columns backwards, with
- * the mirrored twiddles of the lower half, and forms some sums from x1 - x3. */
+/* Elements n and n + 1 of each column. The scalar code walks the upper half of the columns
+ * backwards, with the mirrored twiddles of the lower half, and forms some sums from x1 - x3. */
 static inline void split_pair(const float *from, float *to, uint32_t n, int upper) {
     const float *const source = from + COMPLEX * n;
     float *const result = to + COMPLEX * n;
@@ -101,107 +106,109 @@ static void split_by_4(const float *from, float *to) {
 }
 #endif
 
-/* Two radix-8 butterflies, one in each half of the vectors. */
+/* Keeps the compiler from having more vectors at hand than there are registers. */
+#define BARRIER() __asm__ volatile("" ::: "memory")
+
+#define INLINE static inline __attribute__((always_inline))
+
+/* What two radix-8 butterflies, one in each half of the vectors, read and write. Spans, from leg to
+ * leg, are in complex values. With a span above 1 the two stand side by side in `from`, and so do
+ * their results in `to`; with a span of 1 `addresses` says where the two begin. */
 typedef struct {
-    float32x4_t leg0, leg1, leg2, leg3, leg4, leg5, leg6, leg7;
+    uint32_t from_span, to_span;
+    const float *from;
+    uint64x2_t addresses;
+    float *to;
+    const float *twiddles; /* of the legs 1 to 7; NULL where they are not multiplied */
 } butterflies_t;
 
-static inline butterflies_t butterflies(const butterflies_t *x) {
-    const float c81 = 0.70710678118f;
-    butterflies_t y;
-    const float32x4_t a = vaddq_f32(x->leg0, x->leg4), e = vsubq_f32(x->leg0, x->leg4);
-    const float32x4_t c = vaddq_f32(x->leg2, x->leg6), g = vsubq_f32(x->leg2, x->leg6);
-    const float32x4_t b = vaddq_f32(x->leg1, x->leg5), f = vsubq_f32(x->leg1, x->leg5);
-    const float32x4_t d = vaddq_f32(x->leg3, x->leg7), h = vsubq_f32(x->leg3, x->leg7);
-
-    const float32x4_t ac = vaddq_f32(a, c), a_c = vsubq_f32(a, c);
-    const float32x4_t bd = vaddq_f32(b, d), b_d = vsubq_f32(b, d);
-    y.leg0 = vaddq_f32(ac, bd);
-    y.leg4 = vsubq_f32(ac, bd);
-    y.leg2 = vcaddq_rot270_f32(a_c, b_d);
-    y.leg6 = vcaddq_rot90_f32(a_c, b_d);
-
-    const float32x4_t p = vmulq_n_f32(vsubq_f32(f, h), c81);
-    const float32x4_t q = vmulq_n_f32(vaddq_f32(f, h), c81);
-    const float32x4_t ep = vaddq_f32(e, p), e_p = vsubq_f32(e, p);
-    const float32x4_t gq = vaddq_f32(g, q), g_q = vsubq_f32(g, q);
-    y.leg1 = vcaddq_rot270_f32(ep, gq);
-    y.leg7 = vcaddq_rot90_f32(ep, gq);
-    y.leg5 = vcaddq_rot270_f32(e_p, g_q);
-    y.leg3 = vcaddq_rot90_f32(e_p, g_q);
-    return y;
+INLINE float32x4_t load(const butterflies_t *these, uint32_t leg) {
+    if (these->from_span == 1u) {
+        const int bytes = 8 * (int)leg;
+        return vreinterpretq_f32_u64(vldrdq_gather_base_u64(these->addresses, bytes));
+    }
+    return vld1q_f32(these->from + leg * COMPLEX * these->from_span);
 }
 
-/* A stage whose legs lie `span` complex values apart, in place or not. `twiddles` holds, for each two
- * butterflies of a group, those of the legs 1 to 7. */
-static inline __attribute__((always_inline)) void stage(const float *from, float *to, uint32_t span,
-                                                        const float *twiddles) {
-    const uint32_t step = COMPLEX * span;
+INLINE float *place(const butterflies_t *these, uint32_t leg) {
+    return these->to + leg * COMPLEX * these->to_span;
+}
+
+INLINE void store(const butterflies_t *these, uint32_t leg, float32x4_t y) {
+    if (these->twiddles != NULL && leg != 0u) {
+        y = product(vld1q_f32(these->twiddles + (leg - 1u) * VECTOR), y);
+    }
+    vst1q_f32(place(these, leg), y);
+    BARRIER();
+}
+
+/* Eight registers hold the eight legs, but nothing besides: two differences wait in memory, where
+ * later the legs 1 and 5 are written. In a stage in place those have been read by then. */
+INLINE void compute(const butterflies_t *these) {
+    const float32x4_t x0 = load(these, 0), x4 = load(these, 4);
+    const float32x4_t x2 = load(these, 2), x6 = load(these, 6);
+    const float32x4_t x1 = load(these, 1), x5 = load(these, 5);
+    const float32x4_t sum04 = vaddq_f32(x0, x4), sum26 = vaddq_f32(x2, x6);
+    vst1q_f32(place(these, 1), vsubq_f32(x0, x4));
+    vst1q_f32(place(these, 5), vsubq_f32(x2, x6));
+    const float32x4_t sum15 = vaddq_f32(x1, x5), rest15 = vsubq_f32(x1, x5);
+    const float32x4_t x3 = load(these, 3), x7 = load(these, 7);
+    const float32x4_t sum37 = vaddq_f32(x3, x7), rest37 = vsubq_f32(x3, x7);
+
+    const float32x4_t even = vaddq_f32(sum04, sum26), even_rest = vsubq_f32(sum04, sum26);
+    const float32x4_t odd = vaddq_f32(sum15, sum37), odd_rest = vsubq_f32(sum15, sum37);
+    store(these, 0, vaddq_f32(even, odd));
+    store(these, 4, vsubq_f32(even, odd));
+    store(these, 2, vcaddq_rot270_f32(even_rest, odd_rest));
+    store(these, 6, vcaddq_rot90_f32(even_rest, odd_rest));
+
+    const float c81 = 0.70710678118f;
+    const float32x4_t p = vmulq_n_f32(vsubq_f32(rest15, rest37), c81);
+    const float32x4_t q = vmulq_n_f32(vaddq_f32(rest15, rest37), c81);
+    const float32x4_t rest04 = vld1q_f32(place(these, 1)), rest26 = vld1q_f32(place(these, 5));
+    const float32x4_t a = vaddq_f32(rest04, p), b = vaddq_f32(rest26, q);
+    const float32x4_t c = vsubq_f32(rest04, p), d = vsubq_f32(rest26, q);
+    store(these, 1, vcaddq_rot270_f32(a, b));
+    store(these, 7, vcaddq_rot90_f32(a, b));
+    store(these, 5, vcaddq_rot270_f32(c, d));
+    store(these, 3, vcaddq_rot90_f32(c, d));
+}
+
+/* A stage whose legs lie `span` complex values apart, in place or not. `twiddles` holds, for each
+ * two butterflies of a group, those of the legs 1 to 7. */
+INLINE void stage(const float *from, float *to, uint32_t span, const float *twiddles) {
+    butterflies_t these = {.from_span = span, .from = from, .to_span = span, .to = to};
     for (uint32_t group = 0; group < LENGTH; group += 8u * span) {
-        const float *w = twiddles;
+        these.twiddles = twiddles;
         for (uint32_t n = 0; n < span; n += 2u) {
-            const butterflies_t x = {
-                vld1q_f32(from),
-                vld1q_f32(from + step),
-                vld1q_f32(from + 2u * step),
-                vld1q_f32(from + 3u * step),
-                vld1q_f32(from + 4u * step),
-                vld1q_f32(from + 5u * step),
-                vld1q_f32(from + 6u * step),
-                vld1q_f32(from + 7u * step),
-            };
-            const butterflies_t y = butterflies(&x);
-            vst1q_f32(to, y.leg0);
-            vst1q_f32(to + 4u * step, product(vld1q_f32(w + 3 * VECTOR), y.leg4));
-            vst1q_f32(to + 2u * step, product(vld1q_f32(w + VECTOR), y.leg2));
-            vst1q_f32(to + 6u * step, product(vld1q_f32(w + 5 * VECTOR), y.leg6));
-            vst1q_f32(to + step, product(vld1q_f32(w), y.leg1));
-            vst1q_f32(to + 7u * step, product(vld1q_f32(w + 6 * VECTOR), y.leg7));
-            vst1q_f32(to + 5u * step, product(vld1q_f32(w + 4 * VECTOR), y.leg5));
-            vst1q_f32(to + 3u * step, product(vld1q_f32(w + 2 * VECTOR), y.leg3));
-            w += 7 * VECTOR;
-            from += VECTOR;
-            to += VECTOR;
+            compute(&these);
+            these.twiddles += 7 * VECTOR;
+            these.from += VECTOR;
+            these.to += VECTOR;
         }
-        from += 7u * step;
-        to += 7u * step;
+        these.from += 7u * COMPLEX * span;
+        these.to += 7u * COMPLEX * span;
     }
 }
 
-/* The stage whose legs are neighbours, into the order of the frequencies. md_frontend_helium_sources says
- * where the butterfly of each second frequency begins; that of the next lies `spacing` bytes further. */
-static inline void last_stage(const float *from, float *to) {
+/* The stage whose legs are neighbours, into the order of the frequencies.
+ * md_frontend_helium_sources says where the butterfly of each second frequency begins; that of the
+ * next lies `spacing` bytes further. */
+INLINE void last_stage(const float *from, float *to) {
     const uint32_t spacing = 8u * (COLUMNS == 1u ? LENGTH / 8u : COLUMN);
     const uint32x4_t spaces = {0u, 0u, spacing, 0u};
-    const uint32_t step = COMPLEX * LENGTH / 8u;
+    butterflies_t these = {.from_span = 1u, .to_span = LENGTH / 8u, .to = to};
     for (uint32_t pair = 0; pair < LENGTH / 16u; pair++) {
         const uint32_t start = (uint32_t)(uintptr_t)from + md_frontend_helium_sources[pair];
-        const uint64x2_t at = vreinterpretq_u64_u32(vaddq_n_u32(spaces, start));
-        const butterflies_t x = {
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 0)),
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 8)),
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 16)),
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 24)),
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 32)),
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 40)),
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 48)),
-            vreinterpretq_f32_u64(vldrdq_gather_base_u64(at, 56)),
-        };
-        const butterflies_t y = butterflies(&x);
-        vst1q_f32(to, y.leg0);
-        vst1q_f32(to + 4u * step, y.leg4);
-        vst1q_f32(to + 2u * step, y.leg2);
-        vst1q_f32(to + 6u * step, y.leg6);
-        vst1q_f32(to + step, y.leg1);
-        vst1q_f32(to + 7u * step, y.leg7);
-        vst1q_f32(to + 5u * step, y.leg5);
-        vst1q_f32(to + 3u * step, y.leg3);
-        to += VECTOR;
+        these.addresses = vreinterpretq_u64_u32(vaddq_n_u32(spaces, start));
+        compute(&these);
+        these.to += VECTOR;
     }
 }
 
 /* Bins k and k + 1 of the real FFT, k from 1 to LENGTH - 2. With a = x[k], b the conjugate of
- * x[LENGTH - k] and t = b - a:  ((a + b) + {sin t.re, cos t.re}) + {-cos t.im, sin t.im}, halved. */
+ * x[LENGTH - k] and t = b - a:
+ * ((a + b) + {sin * t.re, cos * t.re}) + {-cos * t.im, sin * t.im}, halved. */
 static inline void real_pair(const float *x, float *fft, uint32_t k) {
     const uint64x2_t backwards = {8u, 0u};
     const uint32x4_t imaginary_signs = {0u, 0x80000000u, 0u, 0x80000000u};
@@ -249,3 +256,5 @@ bool md_helium_rfft_f32(float *windowed, float *fft) {
     transform(windowed, fft);
     return !md_fp_flushed();
 }
+
+#endif

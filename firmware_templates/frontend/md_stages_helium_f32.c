@@ -1,7 +1,11 @@
 /* md_stages_helium_f32.c: window, spectrum, mel filters, logarithm and DCT on Helium.
  *
- * Vectorised across samples, bins, filters and coefficients, never along a sum. Helium has no vector
- * square root and no division: those are the FPU's, lane by lane. */
+ * Vectorised across samples, bins, filters and coefficients, never along a sum. Helium has no
+ * vector square root and no division: those are the FPU's, lane by lane. */
+#include "md_stages_helium_f32.h"
+
+#if MD_HELIUM
+
 #include <arm_mve.h>
 #include <math.h>
 #include <stdint.h>
@@ -9,7 +13,6 @@
 #include "frontend_config.h"
 #include "frontend_tables.h"
 #include "md_frontend_math.h"
-#include "md_stages_helium_f32.h"
 
 #define LANES 4u
 
@@ -115,9 +118,9 @@ bool md_helium_spectrum_f32(float *fft, float *spectrum) {
     return !md_fp_flushed();
 }
 
-/* md_frontend_helium_mel_* hold the filters in groups of four, each filter from a bin of its own on, with
- * as many weights as the group's longest needs. The zeros among these change no bit: a magnitude times
- * zero is +0, and to add that to a sum that began as +0 and grew by no negative number changes nothing. */
+/* md_frontend_helium_mel_* hold the filters in groups of four, each filter from a bin of its
+ * own on, with as many weights as the group's longest needs. The zeros among these change no
+ * bit: a magnitude times zero is +0, which a sum that began as +0 keeps as it is. */
 static __attribute__((noinline)) void apply_mel_filters(const float *spectrum, float *mel) {
     const float *weights = md_frontend_helium_mel_weights;
     for (uint32_t i = 0; i < MD_FRONTEND_MEL_FILTERS; i += LANES) {
@@ -152,8 +155,9 @@ static inline float32x4_t quotients(float32x4_t a, float32x4_t b) {
     return q0;
 }
 
-/* md_logf of each. No flush changes a result: x is normal, so f is 0 or at least 2^-24, and s, z, r and
- * half_square are 0 or above 2^-52; a product or sum of these is 0 or above 2^-80. */
+/* md_logf of each. Nothing can be flushed: x is normal, so f is 0 or at least 2^-24 in magnitude,
+ * and s, z, r and half_square are 0 or above 2^-52. Their products are 0 or above 2^-80, and sums
+ * are 0 or multiples of a summand's last place, 2^-104 or more. */
 static inline float32x4_t logarithms(float32x4_t x) {
     const uint32_t sqrt_half = 0x3f3504f3u;
     const float ln2_high = 0x1.62e4p-1f, ln2_low = 0x1.7f7d1cp-20f;
@@ -182,8 +186,9 @@ static inline float scalar_log(float x) {
 
 void md_helium_log_f32(float *mel) {
     uint32_t i = 0;
-    /* An offset of at least 2^-101 is more than 2^24 times a denormal: whether that is flushed before
-     * the addition changes nothing. A denormal that meets the floor is below it, flushed or not. */
+    /* An offset of at least 2^-101 is more than 2^24 times a denormal: whether that is flushed
+     * before the addition changes nothing. A denormal that meets the floor is below it, flushed
+     * or not. */
     if (!MD_FRONTEND_HAS_LOG_OFFSET || MD_FRONTEND_LOG_OFFSET >= 0x1p-101f) {
         for (; i != WHOLE(MD_FRONTEND_MEL_FILTERS); i += LANES) {
             float32x4_t x = vld1q_f32(mel + i);
@@ -204,7 +209,7 @@ void md_helium_log_f32(float *mel) {
 
 #if MD_FRONTEND_DCT_COEFFICIENTS
 /* md_frontend_helium_dct holds groups of four rows, column by column. */
-static __attribute__((noinline)) void transform(const float *log, float *coefficients) {
+static __attribute__((noinline)) void apply_dct(const float *log, float *coefficients) {
     const float *column = md_frontend_helium_dct;
     for (uint32_t i = 0; i < MD_FRONTEND_DCT_COEFFICIENTS; i += LANES) {
         float32x4_t sum = vdupq_n_f32(0.0f);
@@ -218,7 +223,9 @@ static __attribute__((noinline)) void transform(const float *log, float *coeffic
 
 bool md_helium_dct_f32(const float *log, float *coefficients) {
     md_fp_clear();
-    transform(log, coefficients);
+    apply_dct(log, coefficients);
     return !md_fp_flushed();
 }
+#endif
+
 #endif

@@ -1,14 +1,14 @@
-/* md_stages_helium_f32.h: the stages of md_stages_f32.h on Helium (MVE, Armv8.1-M), with the same bits.
+/* md_stages_helium_f32.h: the stages of md_stages_f32.h on Helium (MVE, Armv8.1-M), in the same bits.
  *
  * Each lane performs the scalar code's operations, in its order. But vector instructions flush
- * denormals to zero, where scalar ones do not. When they do, the FPU notes it; a function then returns
- * false, and what it wrote is not to be used: the caller runs the scalar stage on the same input (for
- * md_helium_rfft_f32, which destroys its input, from the samples on). Else all bits are the scalar
- * code's, save that zeros in `fft` may have the other sign, and that bins from
- * MD_FRONTEND_SPECTRUM_BINS on are not computed.
+ * denormals to zero, where scalar ones do not. When they do, the FPU notes it; a function then
+ * returns false, and what it wrote is not to be used: the caller runs the scalar stage on the
+ * same input (for md_helium_rfft_f32, which destroys its input, from the samples on). Else all
+ * bits are the scalar code's, save that zeros in `fft` may have the other sign, and that bins
+ * from MD_FRONTEND_SPECTRUM_BINS on are not computed.
  *
- * The values are finite, and no intermediate result overflows: the scale of 16-bit samples is far from
- * that. Buffers are aligned to 8 bytes, as MD_HELIUM_ALIGNED does it. */
+ * The values are finite, and no intermediate result overflows: the scale of 16-bit samples is
+ * far from that. Buffers are aligned to 8 bytes, as MD_HELIUM_ALIGNED does it. */
 #ifndef MD_STAGES_HELIUM_F32_H
 #define MD_STAGES_HELIUM_F32_H
 
@@ -16,6 +16,13 @@
 #include <stdint.h>
 
 #define MD_HELIUM_ALIGNED _Alignas(8)
+
+/* Whether the target has Helium's float instructions; elsewhere the sources are empty. */
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 2)
+#define MD_HELIUM 1
+#else
+#define MD_HELIUM 0
+#endif
 
 bool md_helium_window_f32(const int16_t *pcm, float *windowed);
 bool md_helium_rfft_f32(float *windowed, float *fft);
@@ -27,12 +34,13 @@ void md_helium_log_f32(float *mel);
 
 bool md_helium_dct_f32(const float *log, float *coefficients);
 
+#if MD_HELIUM
 /* FPSCR's cumulative flags of a flushed result (UFC) and a flushed operand (IDC). */
 #define MD_FPSCR_UFC (1u << 3)
 #define MD_FPSCR_IDC (1u << 7)
 
-/* Before and after vector code that stands in a function of its own, not inlined: the compiler might
- * move arithmetic past these. */
+/* Before and after vector code that stands in a function of its own, not inlined: the compiler
+ * might move arithmetic past these. */
 static inline void md_fp_clear(void) {
     uint32_t fpscr;
     __asm__ volatile("vmrs %0, fpscr" : "=r"(fpscr)::"memory");
@@ -45,5 +53,6 @@ static inline bool md_fp_flushed(void) {
     __asm__ volatile("vmrs %0, fpscr" : "=r"(fpscr)::"memory");
     return (fpscr & (MD_FPSCR_UFC | MD_FPSCR_IDC)) != 0u;
 }
+#endif
 
 #endif

@@ -215,6 +215,7 @@ def _switches(spec: FrontendSpec) -> dict[str, bool]:
     return {
         "SPECTRAL": spec.spectral,
         "CLIP_STEPS": spec.clip_steps,
+        "EXACT": spec.arithmetic == "exact",
         "REFLECT": spec.centring == "reflect",
         "FRAMES_FIRST": spec.layout == "frames-first",
         "DC_REMOVAL": spec.dc_removal,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from mcu_deploy.frontend.helium_tables import helium_tables
 from mcu_deploy.frontend.parts import FramePart, Table
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.frontend.tables import FrontendTables, make_tables
+
+_HEADERS = ("md_frame.h", "md_stages_f32.h", "md_stages_helium_f32.h")
+_SOURCES = ("md_frame_f32.c", "md_stages_scalar_f32.c")
+_HELIUM_SOURCES = ("md_stages_helium_f32.c", "md_rfft_helium_f32.c")
 
 _CMSIS_SOURCES = (
     "Source/BasicMathFunctions/arm_dot_prod_f32.c",
@@ -58,8 +63,8 @@ def float32_part(spec: FrontendSpec) -> FramePart:
     tables = make_tables(spec)
     if spec.arithmetic == "cmsis-helium":
         return FramePart(
-            headers=("md_frame.h", "md_stages_f32.h"),
-            sources=("md_frame_f32.c", "md_stages_scalar_f32.c", "md_stages_cmsis_f32.c"),
+            headers=_HEADERS,
+            sources=(*_SOURCES, "md_stages_cmsis_f32.c"),
             cmsis_sources=(*_CMSIS_SOURCES, *_CMSIS_HELIUM_SOURCES),
             cmsis_headers=_CMSIS_HELIUM_HEADERS,
             tables=[table for table in _scalar_tables(tables) if table.name not in _FFT_TABLES],
@@ -67,11 +72,12 @@ def float32_part(spec: FrontendSpec) -> FramePart:
             ram_bytes=2 * 4 * spec.fft_size + 64,
             definitions=(f"MD_FRONTEND_RFFT_INIT=arm_rfft_fast_init_{spec.fft_size}_f32",),
         )
+    exact = spec.arithmetic == "exact"
     return FramePart(
-        headers=("md_frame.h", "md_stages_f32.h"),
-        sources=("md_frame_f32.c", "md_stages_scalar_f32.c"),
+        headers=_HEADERS,
+        sources=(*_SOURCES, *(_HELIUM_SOURCES if exact else ())),
         cmsis_sources=_CMSIS_SOURCES,
-        tables=_scalar_tables(tables),
+        tables=(*_scalar_tables(tables), *(helium_tables(spec, tables) if exact else ())),
         sizes={"BUFFER": spec.fft_size, "BIT_REVERSAL_LENGTH": tables.fft.bit_reversal.size},
         ram_bytes=2 * 4 * spec.fft_size,
         definitions=("ARM_MATH_AUTOVECTORIZE",),  # CMSIS-DSP's scalar code on Helium targets too
