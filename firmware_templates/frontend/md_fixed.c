@@ -26,7 +26,7 @@ enum { MEL_BITS = 48 };
 
 #define LN2_Q32 INT64_C(2977044472)
 
-#if !MD_FRONTEND_SPECTRUM_POWER
+#if !MD_FRONTEND_SPECTRUM_POWER && !defined(MD_FRONTEND_RFFT_INIT)
 /* What arm_sqrt_q31 starts from: 2^28 / sqrt((i + 8) / 32). CMSIS-DSP has it in a file with every table
  * that it has. */
 extern const q31_t sqrt_initial_lut_q31[32];

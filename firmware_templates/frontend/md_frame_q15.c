@@ -8,6 +8,17 @@
 #include "frontend_tables.h"
 #include "md_fixed.h"
 
+#ifdef MD_FRONTEND_RFFT_INIT
+/* `arithmetic = "cmsis-helium"`: CMSIS-DSP's own tables, as its Helium code wants them. The bits are not
+ * Python's. */
+static const arm_rfft_instance_q15 *rfft_instance(void) {
+    static arm_rfft_instance_q15 rfft;
+    if (rfft.fftLenReal == 0) {
+        MD_FRONTEND_RFFT_INIT(&rfft, 0, 1);
+    }
+    return &rfft;
+}
+#else
 /* CMSIS-DSP's instances as its init functions would fill them, without the tables of all other lengths
  * that those bring along. */
 static const arm_cfft_instance_q15 cfft = {
@@ -26,6 +37,11 @@ static const arm_rfft_instance_q15 rfft = {
     .pCfft = &cfft,
 };
 
+static const arm_rfft_instance_q15 *rfft_instance(void) {
+    return &rfft;
+}
+#endif
+
 /* Work buffers that the stages use in turn. arm_rfft_q15 writes all N complex values, of which the first
  * half is used. */
 static md_fixed_buffer_t a, b;
@@ -38,7 +54,7 @@ void md_frame_features(const int16_t *pcm, const md_observation_t *to, float *fe
     md_observe(to, MD_FRONTEND_STAGE_WINDOWED, windowed, MD_FRONTEND_FRAME_SAMPLES * sizeof(q15_t));
     memset(windowed + MD_FRONTEND_FRAME_SAMPLES, 0,
            (MD_FRONTEND_FFT_SIZE - MD_FRONTEND_FRAME_SAMPLES) * sizeof(q15_t));
-    arm_rfft_q15(&rfft, windowed, a.q15);
+    arm_rfft_q15(rfft_instance(), windowed, a.q15);
     arm_q15_to_q31(a.q15, b.q31, 2 * MD_FRONTEND_SPECTRUM_BINS);
     md_fixed_features(&b, scale, &a, to, features);
 }

@@ -6,6 +6,17 @@
 #include "frontend_tables.h"
 #include "md_fixed.h"
 
+#ifdef MD_FRONTEND_RFFT_INIT
+/* `arithmetic = "cmsis-helium"`: CMSIS-DSP's own tables, as its Helium code wants them. The bits are not
+ * Python's. */
+static const arm_rfft_instance_q31 *rfft_instance(void) {
+    static arm_rfft_instance_q31 rfft;
+    if (rfft.fftLenReal == 0) {
+        MD_FRONTEND_RFFT_INIT(&rfft, 0, 1);
+    }
+    return &rfft;
+}
+#else
 /* CMSIS-DSP's instances as its init functions would fill them, without the tables of all other lengths
  * that those bring along. */
 static const arm_cfft_instance_q31 cfft = {
@@ -24,6 +35,11 @@ static const arm_rfft_instance_q31 rfft = {
     .pCfft = &cfft,
 };
 
+static const arm_rfft_instance_q31 *rfft_instance(void) {
+    return &rfft;
+}
+#endif
+
 /* Work buffers that the stages use in turn. arm_rfft_q31 writes all N complex values. */
 static md_fixed_buffer_t samples;
 static md_fixed_buffer_t fft[2];
@@ -35,6 +51,6 @@ void md_frame_features(const int16_t *pcm, const md_observation_t *to, float *fe
     md_observe(to, MD_FRONTEND_STAGE_WINDOWED, windowed, MD_FRONTEND_FRAME_SAMPLES * sizeof(q31_t));
     memset(windowed + MD_FRONTEND_FRAME_SAMPLES, 0,
            (MD_FRONTEND_FFT_SIZE - MD_FRONTEND_FRAME_SAMPLES) * sizeof(q31_t));
-    arm_rfft_q31(&rfft, windowed, (q31_t *)fft);
+    arm_rfft_q31(rfft_instance(), windowed, (q31_t *)fft);
     md_fixed_features(&fft[0], scale, &samples, to, features);
 }

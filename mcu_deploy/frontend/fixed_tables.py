@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.errors import InputError
+from mcu_deploy.frontend.cmsis_helium import HEADERS, TABLE_SOURCES
 from mcu_deploy.frontend.parts import FramePart, Table
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.frontend.tables import Float64, dct_matrix, log_factor, mel_matrix, window
@@ -24,6 +25,7 @@ Uint16 = npt.NDArray[np.uint16]
 
 _MEL_BITS = {1: 48, 2: 49}  # fraction bits of the sums of weighted magnitudes or powers of the FFT's parts
 _NO_OVERFLOW = 0.49
+_CMSIS_HEADERS: tuple[str, ...] = ("Include/dsp/statistics_functions.h", "Include/dsp/support_functions.h")
 
 
 @dataclass(frozen=True)
@@ -165,28 +167,44 @@ def fixed_fft(real_length: int, bits: int) -> FixedFft:
 def fixed_part(spec: FrontendSpec) -> FramePart:
     """The C code of a frame in fixed point."""
     tables = fixed_tables(spec)
-    constants = [
-        Table("window", tables.window, f"The window, {spec.precision}."),
-        Table("fft_twiddle", tables.fft.twiddle, "cos, sin of 2 pi k / (MD_FRONTEND_FFT_SIZE / 2)."),
-        Table("fft_split_a", tables.fft.split_a, "0.5 - 0.5 sin, -0.5 cos of 2 pi k / MD_FRONTEND_FFT_SIZE."),
-        Table("fft_split_b", tables.fft.split_b, "0.5 + 0.5 sin, 0.5 cos of 2 pi k / MD_FRONTEND_FFT_SIZE."),
-        Table("bit_reversal", tables.fft.bit_reversal, "Pairs of byte offsets of complex values to swap."),
-        Table("mel_first", tables.mel_first, "A filter's first bin."),
-        Table("mel_length", tables.mel_length, "How many bins a filter weighs."),
-        Table("mel_weights", tables.mel_weights, "The weights of all filters, one after another, q31."),
-    ]
-    if spec.kind == "mfcc":
-        constants.append(Table("dct", tables.dct, "Row-major, coefficients x filters, q31, scaled."))
+    cmsis_helium = spec.arithmetic == "cmsis-helium"
+    sources, headers = _cmsis_sources(spec), _CMSIS_HEADERS
+    definitions = ("ARM_MATH_AUTOVECTORIZE",)  # CMSIS-DSP's scalar code on Helium targets too
+    if cmsis_helium:  # its own tables, chosen by its init functions
+        init = [f"Source/TransformFunctions/arm_{fft}_init_{spec.precision}.c" for fft in ("cfft", "rfft")]
+        sources, headers = (*sources, *init, *TABLE_SOURCES), (*headers, *HEADERS)
+        definitions = (f"MD_FRONTEND_RFFT_INIT=arm_rfft_init_{spec.fft_size}_{spec.precision}",)
     return FramePart(
         headers=("md_frame.h", "md_fixed.h"),
         sources=("md_fixed.c", f"md_frame_{spec.precision}.c"),
-        cmsis_sources=_cmsis_sources(spec),
-        tables=constants,
+        cmsis_sources=sources,
+        tables=[*_own_tables(spec, tables), *(() if cmsis_helium else _fft_tables(tables.fft))],
         sizes=_sizes(spec, tables),
-        ram_bytes=(12 if spec.precision == "q31" else 8) * spec.fft_size,
-        definitions=("ARM_MATH_AUTOVECTORIZE",),  # CMSIS-DSP's scalar code on Helium targets too
-        cmsis_headers=("Include/dsp/statistics_functions.h", "Include/dsp/support_functions.h"),
+        ram_bytes=(12 if spec.precision == "q31" else 8) * spec.fft_size + (64 if cmsis_helium else 0),
+        definitions=definitions,
+        cmsis_headers=headers,
     )
+
+
+def _own_tables(spec: FrontendSpec, tables: FixedTables) -> list[Table]:
+    constants = [
+        Table("window", tables.window, f"The window, {spec.precision}."),
+        Table("mel_first", tables.mel_first, "The first bin that filter i weighs."),
+        Table("mel_length", tables.mel_length, "How many bins it weighs."),
+        Table("mel_weights", tables.mel_weights, "The filters' weights, one after another, q31, scaled."),
+    ]
+    if spec.kind == "mfcc":
+        constants.append(Table("dct", tables.dct, "Row by row, q31, scaled."))
+    return constants
+
+
+def _fft_tables(fft: FixedFft) -> list[Table]:
+    return [
+        Table("fft_twiddle", fft.twiddle, "cos, sin of 2 pi k / (N / 2), interleaved."),
+        Table("fft_split_a", fft.split_a, "0.5 - 0.5 sin, -0.5 cos of 2 pi k / N, interleaved."),
+        Table("fft_split_b", fft.split_b, "0.5 + 0.5 sin, 0.5 cos of 2 pi k / N, interleaved."),
+        Table("bit_reversal", fft.bit_reversal, "Pairs of byte offsets of complex values to swap."),
+    ]
 
 
 def _sizes(spec: FrontendSpec, tables: FixedTables) -> dict[str, int]:
