@@ -2,9 +2,9 @@
  *
  * A vector holds two complex values, and each lane sees the scalar code's operations in its order:
  * sums and differences (VCADD is one of each), and products rounded before they are added (VCMUL,
- * never VCMLA, which fuses). Two deviations touch only the sign of zeros, which the spectrum squares
- * away: values that the scalar code does not multiply are multiplied by 1 + 0i, and a - b stands for
- * the negative of b - a.
+ * never VCMLA, which fuses). Two deviations touch only the sign of zeros, which the spectrum
+ * squares away: values that the scalar code does not multiply are multiplied by 1 + 0i, and a - b
+ * stands for the negative of b - a.
  *
  * A complex FFT of N/2 is, as in CMSIS-DSP, one split by 2 or 4 where N/2 is no power of 8,
  * then radix-8 stages. Each step but those in the middle reads one buffer and writes the other.

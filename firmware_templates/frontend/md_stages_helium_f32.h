@@ -1,4 +1,4 @@
-/* md_stages_helium_f32.h: the stages of md_stages_f32.h on Helium (MVE, Armv8.1-M), in the same bits.
+/* md_stages_helium_f32.h: the stages of md_stages_f32.h, bit for bit, on Helium (MVE, Armv8.1-M).
  *
  * Each lane performs the scalar code's operations, in its order. But vector instructions flush
  * denormals to zero, where scalar ones do not. When they do, the FPU notes it; a function then

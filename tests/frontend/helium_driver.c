@@ -1,7 +1,7 @@
 /* helium_driver.c: runs stages by their scalar and their Helium code on the vectors of in.bin.
  *
- * in.bin: a uint32 stage, then its input, again and again. out.bin: for each vector whether the Helium
- * code vouches for its bits, the ticks of both, and both results. */
+ * in.bin: a uint32 stage, then its input, again and again. out.bin: for each vector whether the
+ * Helium code vouches for its bits, the ticks of both, and both results. */
 #include <string.h>
 
 #include "frontend_config.h"
