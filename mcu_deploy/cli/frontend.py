@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from pathlib import Path
+from typing import Any
 
 import click
 
@@ -12,8 +14,13 @@ from mcu_deploy.cli import frontend_report as report
 from mcu_deploy.cli.options import JSON_OPTION, Seconds
 from mcu_deploy.frontend import load_spec, preset_names
 from mcu_deploy.frontend.keys import KEYS
+from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.pipeline import frontend_check as checking
+from mcu_deploy.pipeline import frontend_plot as plotting
+from mcu_deploy.pipeline import frontend_precision as precision
 from mcu_deploy.pipeline.frontend_describe import constants, description, summary
+from mcu_deploy.pipeline.frontend_precision import PrecisionOptions
+from mcu_deploy.pipeline.frontend_project import InputQuantisation
 from mcu_deploy.pipeline.progress import Progress
 
 DIFFERS = 3
@@ -33,6 +40,12 @@ _BOARD_OPTION = click.option(
 )
 _SIMULATOR_OPTION = click.option(
     "--simulator", help="native (built for this computer), qemu or fvp. Default: the board's first."
+)
+_MODEL_OPTION = click.option(
+    "--model", help="Quantise as this model's input: a .tflite file or a known model's name."
+)
+_HOP_OPTION = click.option(
+    "--hop", type=Seconds(), metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
 )
 _PAD_OPTION = click.option(
     "--pad", is_flag=True, help="Fill a WAV's last, shorter window with zeros instead of dropping it."
@@ -85,12 +98,10 @@ def show_frontend(name: str, tables: bool, as_json: bool) -> None:
     type=click.Choice(KEYS["arithmetic"].choices),
     help="In place of the front end's own. Repeatable.",
 )
-@click.option("--model", help="Quantise as this model's input: a .tflite file or a known model's name.")
+@_MODEL_OPTION
 @_BOARD_OPTION
 @_SIMULATOR_OPTION
-@click.option(
-    "--hop", type=Seconds(), metavar="SECONDS", help="Distance of a WAV's windows. Default: the window."
-)
+@_HOP_OPTION
 @_PAD_OPTION
 @_TIMEOUT_OPTION
 @JSON_OPTION
@@ -100,12 +111,8 @@ def check_frontend(
     precisions: tuple[str, ...],
     arithmetics: tuple[str, ...],
     model: str | None,
-    board: str,
-    simulator: str | None,
-    hop: float | None,
-    pad: bool,
-    timeout: float,
     as_json: bool,
+    **running: Any,
 ) -> int:
     """Run the C code on a simulator and compare every stage, bit for bit, with Python, and both with float64.
 
@@ -115,8 +122,8 @@ def check_frontend(
     progress = Progress(sys.stderr)
     spec = load_spec(name)
     wanted = checking.variants(spec, precisions, arithmetics)
-    quantisation = checking.model_quantisation(model, name) if model else checking.own_quantisation(spec)
-    options = checking.CheckOptions(board, simulator, inputs, hop, pad, timeout)
+    quantisation = _quantisation(spec, name, model)
+    options = checking.CheckOptions(inputs=inputs, **running)
     checks = []
     for variant in wanted:
         checks.append(checking.check_frontend(variant, quantisation, options, progress))
@@ -126,3 +133,88 @@ def check_frontend(
         document = {"schema": checking.SCHEMA, "mcu_deploy": __version__, "checks": checks}
         click.echo(json.dumps(document, indent=2))
     return DIFFERS if any(check["verdict"] == "differs" for check in checks) else 0
+
+
+@frontend.command("plot")
+@_NAME_ARGUMENT
+@click.option("--input", "inputs", multiple=True, required=True, metavar="WAV", help=_INPUT_HELP)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, metavar="OUT.png", help="The picture."
+)
+@click.option(
+    "--precision",
+    "precisions",
+    type=click.Choice(KEYS["precision"].choices),
+    help="In place of the front end's own.",
+)
+@click.option(
+    "--arithmetic",
+    "arithmetics",
+    type=click.Choice(KEYS["arithmetic"].choices),
+    help="In place of the front end's own.",
+)
+@_MODEL_OPTION
+@_BOARD_OPTION
+@_SIMULATOR_OPTION
+@_HOP_OPTION
+@_PAD_OPTION
+@_TIMEOUT_OPTION
+def plot_frontend(
+    name: str,
+    inputs: tuple[str, ...],
+    output: Path,
+    precisions: str | None,
+    arithmetics: str | None,
+    model: str | None,
+    **running: Any,
+) -> None:
+    """Draw the features from Python and from the MCU side by side, and their difference, into a PNG.
+
+    Needs matplotlib: pip install "mcu-deploy[plot]".
+    """
+    spec = load_spec(name)
+    (variant,) = checking.variants(
+        spec, [precisions] if precisions else (), [arithmetics] if arithmetics else ()
+    )
+    options = checking.CheckOptions(inputs=inputs, **running)
+    plotting.plot_frontend(variant, _quantisation(spec, name, model), options, output, Progress(sys.stderr))
+    click.echo(output)
+
+
+@frontend.command("precision")
+@click.argument("model")
+@click.option(
+    "--input",
+    "inputs",
+    multiple=True,
+    metavar="WAV|FOLDER",
+    help="Recordings, also folder/<label>/*.wav. Repeatable. Default: those that come with the model.",
+)
+@click.option(
+    "--labels", type=click.Path(path_type=Path), metavar="CSV", help="Lines file,label: what is heard."
+)
+@click.option(
+    "--frontend", "wanted", metavar="NAME|FILE", help="In place of the one that the model's card names."
+)
+@_TIMEOUT_OPTION
+@JSON_OPTION
+def compare_precisions(
+    model: str,
+    inputs: tuple[str, ...],
+    labels: Path | None,
+    wanted: str | None,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """What MODEL loses when its features are computed in q31 or q15 in place of float32.
+
+    MODEL is a .tflite file or a known model's name. It runs on TFLM's own interpreter. Labels come from the
+    CSV file, else from the folder's name, else from the words of the file's name, one a window.
+    """
+    options = PrecisionOptions(model, wanted, inputs, labels, timeout)
+    document = precision.compare_precisions(options, Progress(sys.stderr))
+    click.echo(json.dumps(document, indent=2) if as_json else report.precisions(document))
+
+
+def _quantisation(spec: FrontendSpec, name: str, model: str | None) -> InputQuantisation:
+    return checking.model_quantisation(model, name) if model else checking.own_quantisation(spec)

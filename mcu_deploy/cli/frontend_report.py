@@ -164,3 +164,33 @@ def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return f"{value:.9g}" if isinstance(value, float) else str(value)
+
+
+def precisions(document: dict[str, Any]) -> str:
+    """A line for each precision, and what was heard."""
+    header = ["precision", "SNR", "largest error", "inputs that differ", "by at most", "same answer"]
+    labelled = document["labelled"]
+    header += ["correct", "change in points"] if labelled else []
+    rows = []
+    for one in document["precisions"]:
+        error, snr = _deviation(one["features_against_float64"])
+        step = one["largest_input_step"]
+        row = [
+            one["precision"],
+            snr,
+            error,
+            f"{100 * one['inputs_differing']:.2f} %",
+            f"{step} step{'s' if step != 1 else ''}",
+            f"{100 * one['top1_agreement']:.2f} %",
+        ]
+        if labelled:
+            row += [f"{100 * one['accuracy']:.2f} %", f"{100 * one['accuracy_change']:+.2f}"]
+        rows.append(row)
+    windows = document["windows"]
+    text = f"{document['model']['name']} with {document['frontend']}: {windows:,} windows of "
+    text += f"{document['recordings']:,} recordings, {labelled:,} of them labelled"
+    explanation = (
+        "SNR and largest error: of the features against float64; inputs: int8, against float32's; "
+        "answer: the first of the model's classes, against float32's"
+    )
+    return "\n\n".join([table(header, rows, right=range(1, 8)), explanation, text])

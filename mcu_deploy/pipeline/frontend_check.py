@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,21 +16,20 @@ from mcu_deploy.errors import InputError
 from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_table_bytes
 from mcu_deploy.frontend.definition import defined_features
 from mcu_deploy.frontend.parsing import parse_spec
-from mcu_deploy.frontend.reference import reference_features, reference_stages
+from mcu_deploy.frontend.reference import reference_features
 from mcu_deploy.frontend.spec import FrontendSpec, Stage, spec_table, stages
-from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.reader import read_model
 from mcu_deploy.inputs import InputVector
-from mcu_deploy.pipeline.frontend_project import FrontendFirmware, InputQuantisation, build_frontend
+from mcu_deploy.pipeline.frontend_deviation import Deviation
+from mcu_deploy.pipeline.frontend_project import InputQuantisation, build_frontend, quantisation_of
+from mcu_deploy.pipeline.frontend_runs import ComparedClip, run_clips, run_once
 from mcu_deploy.pipeline.frontend_signals import built_in_signals, recorded_windows
 from mcu_deploy.pipeline.frontend_wheel import WHEEL_STAGE, wheel_features
 from mcu_deploy.pipeline.generate import choose_frontend
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.registry.locate import resolve_model
-from mcu_deploy.simulate import runner
-from mcu_deploy.simulate.records import PcmInput, Run, RunRecord
+from mcu_deploy.simulate.records import Run, RunRecord
 from mcu_deploy.verify.compare import Difference, first_difference
-from mcu_deploy.verify.runs import frontend_pairs
 
 Array = npt.NDArray[np.generic]
 Arrays = Mapping[str, Array]
@@ -39,9 +37,6 @@ Arrays = Mapping[str, Array]
 SCHEMA = "mcu-deploy/frontend-check/1"
 OTHER_BITS = "cmsis-helium"
 """The arithmetic whose bits are not promised."""
-
-_BATCH_BYTES = 64 << 20
-_BUDGET = 10**10
 
 
 @dataclass(frozen=True)
@@ -63,48 +58,6 @@ class CheckOptions:
     hop: float | None = None
     pad: bool = False
     timeout: float = 300.0
-
-
-class Deviation:
-    """How far values are from those in float64, over everything that was added."""
-
-    def __init__(self) -> None:
-        self._largest = 0.0
-        self._error_energy = 0.0
-        self._energy = 0.0
-        self._count = 0
-
-    def add(self, values: Array, exact: npt.NDArray[np.float64]) -> None:
-        """Values and what they should be, of one shape."""
-        error = values.astype(np.float64) - exact
-        self._largest = max(self._largest, float(np.abs(error).max(initial=0.0)))
-        self._error_energy += float(np.sum(error * error))
-        self._energy += float(np.sum(exact * exact))
-        self._count += error.size
-
-    @property
-    def known(self) -> bool:
-        """Whether anything was added."""
-        return self._count > 0
-
-    @property
-    def max_error(self) -> float:
-        """The largest absolute error."""
-        return self._largest
-
-    @property
-    def snr_db(self) -> float | None:
-        """The energy of the exact values over that of the errors; None where there is no error."""
-        if self._error_energy == 0:
-            return None
-        return 10 * math.log10(self._energy / self._error_energy) if self._energy else -math.inf
-
-    def entry(self) -> dict[str, Any] | None:
-        """What a document says of it."""
-        if not self.known:
-            return None
-        snr = self.snr_db
-        return {"max_error": self._largest, "snr_db": None if snr is None else round(snr, 2)}
 
 
 class StageTally:
@@ -171,11 +124,8 @@ def model_quantisation(model: str, frontend: str) -> InputQuantisation:
         McuDeployError: there is no such model or front end, it is rejected, or they do not fit.
     """
     graph = read_model(resolve_model(model))
-    check(graph)
     choose_frontend(frontend, None, graph)
-    quantisation = graph.tensors[graph.inputs[0]].quantization
-    assert quantisation is not None  # the checks demand it of int8 inputs
-    return InputQuantisation(float(quantisation.scale[0]), int(quantisation.zero_point[0]))
+    return quantisation_of(graph)
 
 
 def own_quantisation(spec: FrontendSpec) -> InputQuantisation:
@@ -211,18 +161,13 @@ def check_frontend(
     else:
         inputs = built_in_signals(spec)
     built = build_frontend(spec, quantisation, options.board, options.simulator, progress)
-    listed = stages(spec)
-    tallies = {stage.name: StageTally(stage) for stage in listed}
+    tallies = {stage.name: StageTally(stage) for stage in stages(spec)}
     wheel = Deviation()
-    for batch in _batches(inputs, spec):
-        with progress.step(_running(spec, built, batch, inputs)):
-            record = _run(built, batch, [stage.index for stage in listed], options.timeout)
-        with progress.step("compare"):
-            for vector, run in zip(batch, record.runs, strict=True):
-                _compare(spec, quantisation, vector, run, tallies, wheel)
-    with progress.step("measure"):
+    for clip in run_clips(spec, quantisation, built, inputs, options.timeout, progress):
+        _compare(spec, clip, tallies, wheel)
+    with progress.step("count instructions"):
         counted = _longest(inputs)
-        record = _run(built, [counted], (), options.timeout)
+        record = run_once(built, [counted], (), options.timeout)
     return {
         "frontend": spec.name,
         "precision": spec.precision if spec.spectral else None,
@@ -243,52 +188,16 @@ def check_frontend(
     }
 
 
-def _batches(inputs: Sequence[InputVector], spec: FrontendSpec) -> Iterator[list[InputVector]]:
-    """As many at a time as record no more than a bound."""
-    size = sum(
-        stage.vectors * (math.prod(stage.shape) * np.dtype(stage.dtype).itemsize + 24)
-        for stage in stages(spec)
-    )
-    count = max(1, _BATCH_BYTES // size)
-    for start in range(0, len(inputs), count):
-        yield list(inputs[start : start + count])
-
-
-def _running(
-    spec: FrontendSpec,
-    built: FrontendFirmware,
-    batch: Sequence[InputVector],
-    inputs: Sequence[InputVector],
-) -> str:
-    part = f"{len(batch)} of {len(inputs)}" if len(batch) < len(inputs) else f"{len(inputs)}"
-    return f"run {spec.name} on {built.simulator.name}: {part} clip{'s' if len(inputs) != 1 else ''}"
-
-
-def _run(
-    built: FrontendFirmware, inputs: Sequence[InputVector], wanted: Sequence[int], timeout: float
-) -> RunRecord:
-    entries = [PcmInput(vector.pcm) for vector in inputs if vector.pcm is not None]
-    options = runner.RunOptions(stages=wanted, timeout=timeout, budget=_BUDGET)
-    with tempfile.TemporaryDirectory(prefix="mcu-deploy-frontend-") as name:
-        return runner.run(built.firmware, built.board, built.simulator, entries, Path(name), options)
-
-
 def _compare(
-    spec: FrontendSpec,
-    quantisation: InputQuantisation,
-    vector: InputVector,
-    run: Run,
-    tallies: Mapping[str, StageTally],
-    wheel: Deviation,
+    spec: FrontendSpec, clip: ComparedClip, tallies: Mapping[str, StageTally], wheel: Deviation
 ) -> None:
-    assert vector.pcm is not None
-    expected = reference_stages(spec, vector.pcm, quantisation.scale, quantisation.zero_point)
-    exact = defined_features(spec, vector.pcm)
-    for _, name, want, have in frontend_pairs(stages(spec), expected, run):
-        tallies[name].add(vector, want, have, comparable(tallies[name].stage, want, exact))
-    from_wheel = wheel_features(spec, vector.pcm)
+    assert clip.vector.pcm is not None
+    exact = defined_features(spec, clip.vector.pcm)
+    for name, (want, have) in clip.pairs.items():
+        tallies[name].add(clip.vector, want, have, comparable(tallies[name].stage, want, exact))
+    from_wheel = wheel_features(spec, clip.vector.pcm)
     if from_wheel is not None:
-        wheel.add(from_wheel, expected[WHEEL_STAGE].astype(np.float64))
+        wheel.add(from_wheel, clip.pairs[WHEEL_STAGE][0].astype(np.float64))
 
 
 def comparable(

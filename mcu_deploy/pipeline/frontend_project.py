@@ -20,7 +20,7 @@ from mcu_deploy.codegen.app import app_sources
 from mcu_deploy.codegen.cmake import cmake_files
 from mcu_deploy.codegen.model import model_sources
 from mcu_deploy.codegen.platform import platform_sources
-from mcu_deploy.errors import InputError
+from mcu_deploy.errors import InputError, ModelError
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.frontend.codegen import frontend_sources
 from mcu_deploy.frontend.spec import FrontendSpec, spec_table
@@ -43,6 +43,20 @@ class InputQuantisation:
 
     scale: float
     zero_point: int
+
+
+def quantisation_of(graph: Graph) -> InputQuantisation:
+    """That of a model's first input.
+
+    Raises:
+        ModelError: it has none that a front end could fill.
+    """
+    quantisation = graph.tensors[graph.inputs[0]].quantization
+    if quantisation is None or quantisation.per_channel or not quantisation.scale[0] > 0:
+        raise ModelError(
+            "the model's input has no quantisation by one positive scale", "convert the model to full int8"
+        )
+    return InputQuantisation(float(quantisation.scale[0]), int(quantisation.zero_point[0]))
 
 
 @dataclass(frozen=True, eq=False)
