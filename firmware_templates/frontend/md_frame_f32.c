@@ -5,8 +5,8 @@
 #include "md_stages_f32.h"
 #include "md_stages_helium_f32.h"
 
-/* A stage on Helium, where target and front end have that; false where its bits would be other than the
- * scalar stage's, which then has to do. */
+/* A stage on Helium, where target and front end have that; false where its bits would be other than
+ * the scalar stage's, which then has to do. */
 #if MD_HELIUM && MD_FRONTEND_EXACT
 #define ON_HELIUM(stage) (stage)
 #else
@@ -40,7 +40,9 @@ void md_frame_features(const int16_t *pcm, const md_observation_t *to, float *fe
     }
     show(to, MD_FRONTEND_STAGE_WINDOWED, windowed, MD_FRONTEND_FRAME_SAMPLES);
     if (!ON_HELIUM(md_helium_rfft_f32(windowed, fft))) {
-        md_scalar_window_f32(pcm, windowed); /* the first try has used it up */
+        if (ON_HELIUM(true)) {
+            md_scalar_window_f32(pcm, windowed); /* the first try has used it up */
+        }
         md_scalar_rfft_f32(windowed, fft);
     }
     if (!ON_HELIUM(md_helium_spectrum_f32(fft, spectrum))) {
