@@ -124,11 +124,11 @@ def _frame_stages(spec: FrontendSpec, frames: Float64) -> dict[str, Float64]:
     spectrum = np.abs(np.fft.rfft(windowed, spec.fft_size))
     if spec.spectrum == "power":
         spectrum = spectrum**2
-    mel = spectrum @ mel_filters(spec).T
+    mel = np.einsum("fb,mb->fm", spectrum, mel_filters(spec))  # frames alike stay alike, as by BLAS not
     log = _logarithm(spec, np.maximum(mel + spec.log_offset, spec.log_floor))
     made = {"windowed": windowed, "spectrum": spectrum[:, : spectrum_bins(spec)], "mel": mel, "log": log}
     if spec.kind == "mfcc":
-        made["dct"] = log @ dct_rows(spec).T
+        made["dct"] = np.einsum("fm,km->fk", log, dct_rows(spec))
     if features_stage(spec) == "features":
         last = made["dct" if spec.kind == "mfcc" else "log"]
         made["features"] = (last - spec.feature_mean) / spec.feature_std
