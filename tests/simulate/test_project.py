@@ -74,7 +74,7 @@ def test_a_project_that_was_moved_is_configured_again(tmp_path: Path) -> None:
 def test_memory_use_is_that_of_the_elf(firmware: Get) -> None:
     memory = firmware("target").memory
     assert memory is not None
-    assert set(memory.sets) == {"app", "platform_target", "model", "frontend", "toolchain"}
+    assert set(memory.sets) == {"app", "platform_target", "model", "frontend", "stream", "toolchain"}
     shares = sum(share.bytes for share in memory.sets.values())
     assert 0 < memory.code_bytes - shares < 256  # vectors and the initial values of variables
     assert (memory.model_bytes, memory.arena_bytes, memory.stack_bytes) == (16, 64, 17 * 1024)

@@ -17,6 +17,7 @@ import toy
 
 from mcu_deploy.boards.types import Board
 from mcu_deploy.build import Firmware
+from mcu_deploy.detect import Smoothing
 from mcu_deploy.errors import McuDeployError, SimulationError
 from mcu_deploy.simulate.records import (
     RECORDS_FILE,
@@ -24,6 +25,7 @@ from mcu_deploy.simulate.records import (
     Flags,
     PcmInput,
     RunRecord,
+    StreamInput,
     TensorInput,
     read_records,
     write_inputs,
@@ -77,6 +79,7 @@ def test_a_complete_file(read: Read) -> None:
         (ONE_RUN[:-1], 1, "ends within the 16 bytes of a COUNTS record"),
         (HEADER + record(99), 1, "unknown record type 99"),
         (HEADER + struct.pack("<5I", 1, 1, 0, 0, 0xFFFFFFFF), 1, "ends within the 4294967295 bytes"),
+        (HEADER + record(1) + 2 * record(11, payload=b"1234"), 1, "a second detection in one window"),
         (HEADER + record(6), 1, "a OUTPUT record out of place"),
         (HEADER + record(1) + record(1), 1, "a RUN record out of place"),
         (HEADER + record(1, run_=1), 1, "a RUN record of run 1"),
@@ -148,18 +151,20 @@ def _mutate(data: bytes, generator: random.Random) -> bytes:
 def test_mutated_files_never_pass_and_raise_nothing_else(
     read: Read, board: Board, firmware: Callable[[str], Firmware], tmp_path: Path
 ) -> None:
-    inputs = [TensorInput(bytes(range(toy.BYTES))), PcmInput(np.arange(15, dtype=np.int16))]
+    pcm = np.arange(15, dtype=np.int16)
+    stream = StreamInput(pcm, 1, 2, Smoothing(1, -(2**31), 0, frozenset()), toy.BYTES)
+    inputs = [TensorInput(bytes(range(toy.BYTES))), PcmInput(pcm), stream]
     options = RunOptions(flags=Flags.TENSORS | Flags.STEPS, stages=(0, 1, 2))
     run(firmware("host"), board, find_simulator(board, "native"), inputs, tmp_path / "run", options)
     good = (tmp_path / "run" / RECORDS_FILE).read_bytes()
-    assert len(read(good, 2).runs) == 2
+    assert [found.detection is not None for found in read(good, 4).runs] == [False, False, True, False]
     generator = random.Random(20261121)
     for number in range(MUTATIONS):
         data = _mutate(good, generator)
         if data == good:
             continue
         try:
-            read(data, 2)
+            read(data, 4)
         except SimulationError as error:
             assert "\n" not in error.message
         else:

@@ -16,6 +16,7 @@ from mcu_deploy.codegen.app import app_sources
 from mcu_deploy.codegen.cmake import cmake_files
 from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet, template_files
+from mcu_deploy.codegen.stream import stream_sources
 
 BYTES = 12
 HANG, HANG_MASKED, UNDEFINED, RECURSE, WILD_READ, WILD_CALL, EXIT, DIVIDE, LOOP = range(100, 109)
@@ -110,7 +111,11 @@ CONFIG = """
 #define MD_FRONTEND_FRAME_SAMPLES 5u
 #define MD_FRONTEND_HOP_SAMPLES {hop}u
 #define MD_FRONTEND_FRAMES 3u
+#define MD_FRONTEND_MIN_FRAMES 3u
 #define MD_FRONTEND_CLIP_SAMPLES {clip}u
+#define MD_FRONTEND_MIN_SAMPLES {least}u
+#define MD_FRONTEND_PADDING 0u
+#define MD_FRONTEND_REFLECT 0
 """
 
 FRONTEND = """
@@ -118,22 +123,24 @@ FRONTEND = """
 #include "frontend_config.h"
 #include <stddef.h>
 
-static int8_t features[12];
+static int8_t features[3][4];
 
 void md_frontend_frame(uint32_t frame, const int16_t *pcm, md_frontend_observer_t observer,
                        void *context) {
+    int8_t *const kept = features[frame % 3u];
     for (int i = 0; i < 4; i++) {
-        features[4 * frame + (uint32_t)i] = (int8_t)(pcm[i] + pcm[i + 1]);
+        kept[i] = (int8_t)(pcm[i] + pcm[i + 1]);
     }
     if (observer != NULL) {
         observer(context, 0, frame, pcm, MD_FRONTEND_FRAME_SAMPLES * sizeof *pcm);
-        observer(context, 1, frame, features + 4 * frame, 4);
+        observer(context, 1, frame, kept, 4);
     }
 }
 
-void md_frontend_finish(int8_t *input, md_frontend_observer_t observer, void *context) {
-    for (int i = 0; i < 12; i++) {
-        input[i] = features[i];
+void md_frontend_finish(uint32_t first, uint32_t count, int8_t *input,
+                        md_frontend_observer_t observer, void *context) {
+    for (uint32_t i = 0; i < 4u * count; i++) {
+        input[i] = features[(first + i / 4u) % 3u][i % 4u];
     }
     if (observer != NULL) {
         observer(context, 2, 0, input, 12);
@@ -154,7 +161,7 @@ def source_sets(
     generated = PurePosixPath("generated")
     sets = [
         *platform_sources(board),
-        app_sources(frontend),
+        app_sources(frontend, BYTES if frontend else None),
         SourceSet(
             name="model",
             files={
@@ -166,16 +173,18 @@ def source_sets(
         ),
     ]
     if frontend:
-        config = CONFIG.format(hop=hop, clip=2 * hop + 5 + extra_clip)
+        least = 2 * hop + 5
+        config = CONFIG.format(hop=hop, least=least, clip=least + extra_clip)
+        sets.append(stream_sources(BYTES))
         sets.append(
             SourceSet(
                 name="frontend",
                 files={
                     generated / "frontend.c": FRONTEND.encode(),
                     generated / "frontend_config.h": config.encode(),
-                    **template_files("frontend", ("md_frontend.h",)),
+                    **template_files("frontend", ("md_frontend.h", "md_cutter.h", "md_clip.h", "md_clip.c")),
                 },
-                sources=(generated / "frontend.c",),
+                sources=(generated / "frontend.c", PurePosixPath("src/frontend/md_clip.c")),
                 include_dirs=(PurePosixPath("src/frontend"), generated),
             )
         )
