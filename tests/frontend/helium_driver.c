@@ -1,15 +1,18 @@
-/* helium_driver.c: runs stages by their scalar and their Helium code on the vectors of in.bin.
+/* helium_driver.c: runs stages by their scalar and their Helium code on the vectors of in.bin, or a
+ * whole frame as firmware does.
  *
  * in.bin: a uint32 stage, then its input, again and again. out.bin: for each vector whether the
- * Helium code vouches for its bits, the ticks of both, and both results. */
+ * Helium code vouches for its bits, the ticks of both, and both results; for a frame the ticks, and
+ * what an observer sees. */
 #include <string.h>
 
 #include "frontend_config.h"
+#include "md_frame.h"
 #include "md_platform.h"
 #include "md_stages_f32.h"
 #include "md_stages_helium_f32.h"
 
-enum { WINDOW, RFFT, SPECTRUM, MEL, LOG, DCT, STAGES };
+enum { WINDOW, RFFT, SPECTRUM, MEL, LOG, DCT, STAGES, WHOLE_FRAME = STAGES };
 
 #define FRAME (MD_FRONTEND_FRAME_SAMPLES * MD_FRONTEND_CHANNELS)
 
@@ -109,25 +112,51 @@ static void prepare(uint32_t stage, float *result) {
     }
 }
 
+static void run_stage(int out, uint32_t stage) {
+    prepare(stage, scalar_result);
+    const uint64_t start = md_counter_read();
+    run_scalar(stage);
+    const uint64_t middle = md_counter_read();
+    prepare(stage, helium_result);
+    const uint64_t again = md_counter_read();
+    const bool exact = run_helium(stage);
+    const uint64_t end = md_counter_read();
+    const uint32_t head[3] = {exact, (uint32_t)(middle - start), (uint32_t)(end - again)};
+    check(md_file_write(out, head, sizeof head));
+    check(md_file_write(out, scalar_result, output_bytes[stage]));
+    check(md_file_write(out, helium_result, output_bytes[stage]));
+}
+
+static void write_observation(void *context, uint32_t stage, uint32_t vector, const void *data,
+                              uint32_t bytes) {
+    (void)stage;
+    (void)vector;
+    check(md_file_write(*(const int *)context, data, bytes));
+}
+
+static void run_frame(int out) {
+    static float features[MD_FRONTEND_COEFFICIENTS];
+    const md_observation_t unobserved = {NULL, NULL, 0}, observed = {write_observation, &out, 0};
+    const uint64_t start = md_counter_read();
+    md_frame_features(input.pcm, &unobserved, features);
+    const uint32_t ticks = (uint32_t)(md_counter_read() - start);
+    check(md_file_write(out, &ticks, sizeof ticks));
+    md_frame_features(input.pcm, &observed, features);
+}
+
 int main(void) {
     const int in = md_file_open_read("in.bin"), out = md_file_open_write("out.bin");
     check(in >= 0 && out >= 0);
     uint32_t stage;
     while (md_file_read(in, &stage, sizeof stage) == sizeof stage) {
-        check(stage < STAGES && output_bytes[stage] != 0u);
-        check(md_file_read(in, &input, input_bytes[stage]) == input_bytes[stage]);
-        prepare(stage, scalar_result);
-        const uint64_t start = md_counter_read();
-        run_scalar(stage);
-        const uint64_t middle = md_counter_read();
-        prepare(stage, helium_result);
-        const uint64_t again = md_counter_read();
-        const bool exact = run_helium(stage);
-        const uint64_t end = md_counter_read();
-        const uint32_t head[3] = {exact, (uint32_t)(middle - start), (uint32_t)(end - again)};
-        check(md_file_write(out, head, sizeof head));
-        check(md_file_write(out, scalar_result, output_bytes[stage]));
-        check(md_file_write(out, helium_result, output_bytes[stage]));
+        if (stage == WHOLE_FRAME) {
+            check(md_file_read(in, &input, sizeof input.pcm) == sizeof input.pcm);
+            run_frame(out);
+        } else {
+            check(stage < STAGES && output_bytes[stage] != 0u);
+            check(md_file_read(in, &input, input_bytes[stage]) == input_bytes[stage]);
+            run_stage(out, stage);
+        }
     }
     check(md_file_close(out));
     return 0;

@@ -18,14 +18,15 @@ from mcu_deploy.codegen.project import SourceSet, template_files
 from mcu_deploy.frontend.codegen import frame_part, frontend_sources
 from mcu_deploy.frontend.helium_tables import helium_tables
 from mcu_deploy.frontend.parts import declarations, definitions
-from mcu_deploy.frontend.spec import FrontendSpec, spectrum_bins
+from mcu_deploy.frontend.spec import FrontendSpec, spectrum_bins, stages
 from mcu_deploy.frontend.tables import make_tables
 from mcu_deploy.simulate import qemu
 
 GENERATED = PurePosixPath("generated")
-SOURCES = ("md_stages_scalar_f32.c", "md_stages_helium_f32.c", "md_rfft_helium_f32.c")
-HEADERS = ("md_stages_f32.h", "md_stages_helium_f32.h", "md_frontend_math.h")
+SOURCES = ("md_frame_f32.c", "md_stages_scalar_f32.c", "md_stages_helium_f32.c", "md_rfft_helium_f32.c")
+HEADERS = ("md_frame.h", "md_frontend.h", "md_stages_f32.h", "md_stages_helium_f32.h", "md_frontend_math.h")
 STAGES = ("windowed", "fft", "spectrum", "mel", "log", "dct")
+WHOLE_FRAME = len(STAGES)
 TICKS_PER_INSTRUCTION = 32.768  # of the board's counter, by its file
 
 
@@ -48,13 +49,8 @@ class HeliumDriver:
 
     def run(self, vectors: list[tuple[str, np.ndarray]], work: Path) -> list[Result]:
         """Runs stages, by name, each on an input vector."""
-        with (work / "in.bin").open("wb") as file:
-            for stage, vector in vectors:
-                file.write(np.uint32(STAGES.index(stage)).tobytes() + vector.tobytes())
-        simulator = next(s for s in self.board.simulators if s.name == "qemu")
-        command = qemu.command(simulator, self.executable)
-        subprocess.run(command, cwd=work, timeout=120, check=True, stdin=subprocess.DEVNULL)
-        data, position, results = (work / "out.bin").read_bytes(), 0, []
+        data = self._run([(STAGES.index(stage), vector) for stage, vector in vectors], work)
+        position, results = 0, []
         for stage, _ in vectors:
             count = self._length(stage)
             exact, *ticks = np.frombuffer(data, np.uint32, 3, position).tolist()
@@ -63,6 +59,24 @@ class HeliumDriver:
             position += 12 + 8 * count
         assert position == len(data)
         return results
+
+    def frames(self, frames: np.ndarray, work: Path) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        """What an observer sees of each of ``frames`` (n, ...), by stage, and the instructions of each."""
+        per_frame = [s for s in stages(self.spec) if s.name not in ("prepared", "quantised")]
+        fields = [(s.name, s.dtype, s.shape) for s in per_frame]
+        record = np.dtype([("ticks", "<u4"), *fields])
+        data = np.frombuffer(self._run([(WHOLE_FRAME, frame) for frame in frames], work), record)
+        assert len(data) == len(frames)
+        return {name: data[name] for name, *_ in fields}, data["ticks"] / TICKS_PER_INSTRUCTION
+
+    def _run(self, records: list[tuple[int, np.ndarray]], work: Path) -> bytes:
+        with (work / "in.bin").open("wb") as file:
+            for stage, vector in records:
+                file.write(np.uint32(stage).tobytes() + vector.tobytes())
+        simulator = next(s for s in self.board.simulators if s.name == "qemu")
+        command = qemu.command(simulator, self.executable)
+        subprocess.run(command, cwd=work, timeout=120, check=True, stdin=subprocess.DEVNULL)
+        return (work / "out.bin").read_bytes()
 
     def _length(self, stage: str) -> int:
         spec = self.spec
@@ -84,8 +98,14 @@ class HeliumBuilder:
         self.flags = ("-O2", "-ffunction-sections", "-fdata-sections", *board.core.compiler_options)
         self._shared: list[Path] = []
 
-    def build(self, spec: FrontendSpec) -> HeliumDriver:
-        sets = [*self._shared_sets(spec), self._driver_set(spec)]
+    def build(self, spec: FrontendSpec, window: np.ndarray | None = None) -> HeliumDriver:
+        """The driver for ``spec``, whose name no other front end of this builder has.
+
+        Args:
+            spec: the front end.
+            window: takes the place of its own.
+        """
+        sets = [*self._shared_sets(spec), self._driver_set(spec, window)]
         if not self._shared:
             for source_set in sets[:-1]:
                 self._shared += self._compile(source_set, sets)
@@ -106,10 +126,12 @@ class HeliumBuilder:
         platform = [s for s in platform_sources(self.board) if s.only_for == "target"]
         return [*platform, frontend_sources(spec, SCALE, ZERO_POINT, self.cmsis_dir)[1]]
 
-    def _driver_set(self, spec: FrontendSpec) -> SourceSet:
+    def _driver_set(self, spec: FrontendSpec, window: np.ndarray | None) -> SourceSet:
         frontend = frontend_sources(spec, SCALE, ZERO_POINT, self.cmsis_dir)[0]
         tables = {table.name: table for table in frame_part(spec).tables}
         tables |= {table.name: table for table in helium_tables(spec, make_tables(spec))}
+        if window is not None:
+            tables["window"] = dataclasses.replace(tables["window"], values=window.astype(np.float32))
         files = {
             **template_files("frontend", (*HEADERS, *SOURCES)),
             GENERATED / "frontend_config.h": frontend.files[GENERATED / "frontend_config.h"],
