@@ -111,7 +111,7 @@ static struct {
     uint32_t left; /* in the file */
     uint32_t read; /* in `pcm` */
     uint32_t used; /* of those */
-    int16_t pcm[PIECE * MD_FRONTEND_CHANNELS];
+    _Alignas(4) int16_t pcm[PIECE * MD_FRONTEND_CHANNELS];
 } source;
 
 static const uint32_t sample_bytes = MD_FRONTEND_CHANNELS * sizeof source.pcm[0];

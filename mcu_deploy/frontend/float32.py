@@ -64,14 +64,13 @@ def standardised(features: Float32, spec: FrontendSpec) -> Float32:
 
 def _prepare(frames: Int16, spec: FrontendSpec) -> Float32:
     """Samples less their mean and with pre-emphasis."""
-    x: Float32 = frames.astype(np.float32)
+    x = frames.astype(np.float32)
     if spec.dc_removal:
-        total: Float32 = frames.sum(axis=1, dtype=np.int32).astype(np.float32)
-        mean: Float32 = total / np.float32(spec.frame_samples)
-        x = np.subtract(x, mean[:, np.newaxis])
+        total = frames.sum(axis=1, dtype=np.int32).astype(np.float32)
+        x -= (total / np.float32(spec.frame_samples))[:, np.newaxis]
     if spec.pre_emphasis != 0:
         before = np.concatenate([x[:, :1], x[:, :-1]], axis=1)
-        x = x - np.float32(spec.pre_emphasis) * before
+        x -= np.float32(spec.pre_emphasis) * before
     return x
 
 

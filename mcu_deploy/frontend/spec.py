@@ -78,6 +78,11 @@ class FrontendSpec:
         return self.kind != "pcm"
 
     @property
+    def promises_bits(self) -> bool:
+        """Whether target and Python reference have the same bits."""
+        return self.arithmetic != "cmsis-helium"
+
+    @property
     def fixed_point(self) -> bool:
         """Whether a frame is computed in integers."""
         return self.precision != "float32"

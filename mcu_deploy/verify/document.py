@@ -105,6 +105,7 @@ def run_entry(vector: InputVector, verdict: RunVerdict, run: Run, labels: Sequen
         "label": labels[best] if len(labels) == len(verdict.scores) else None,
         "scores": list(verdict.scores),
         "features_bit_exact": verdict.features_bit_exact,
+        "features_max_error": verdict.features_max_error,
         "layers_bit_exact": verdict.layers_bit_exact,
         "outputs_bit_exact": verdict.outputs_bit_exact,
         "simulated_instructions": {

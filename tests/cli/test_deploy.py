@@ -224,3 +224,31 @@ def test_inspect_of_a_hostile_name_stays_on_its_line(keyword_model: Path) -> Non
     assert [operator["kind"] for operator in document["operators"]][-2:] == ["FULLY_CONNECTED", "SOFTMAX"]
     assert document["problems"] == []
     assert document["macs"] == sum(operator["macs"] for operator in document["operators"])
+
+
+def test_a_front_end_without_promised_bits_is_measured_and_the_model_still_judged(
+    keyword_model: Path, recording: Path, tools: None, tmp_path: Path
+) -> None:
+    """CMSIS-DSP's Helium code has other bits; the reference takes the input that the target made."""
+    spec = tmp_path / "own.toml"
+    spec.write_text('preset = "micronet-kws"\narithmetic = "cmsis-helium"\n', encoding="utf-8")
+    options = (
+        "--frontend",
+        spec,
+        "--output-dir",
+        tmp_path / "out",
+        "--input",
+        recording,
+        "--layers",
+        "--json",
+    )
+    result = mcu_deploy("deploy", keyword_model, *options)
+    assert result.code == 0, result.err
+    assert result.document["verdict"] == "verified"
+    for run in result.document["runs"]:
+        assert (run["features_bit_exact"], run["layers_bit_exact"], run["outputs_bit_exact"]) == (
+            False,
+            True,
+            True,
+        )
+        assert 0 < run["features_max_error"] < 0.05
