@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mcu_deploy.frontend.cmsis_helium import HEADERS, TABLE_SOURCES
 from mcu_deploy.frontend.helium_tables import helium_tables
 from mcu_deploy.frontend.parts import FramePart, Table
 from mcu_deploy.frontend.spec import FrontendSpec
@@ -22,39 +23,13 @@ _CMSIS_SOURCES = (
     "Source/TransformFunctions/arm_rfft_fast_f32.c",
 )
 
-
 # What CMSIS-DSP needs to use Helium: its init functions, which choose tables by the core.
 _CMSIS_HELIUM_SOURCES = (
     "Source/BasicMathFunctions/arm_scale_f32.c",
-    "Source/CommonTables/arm_common_tables.c",
-    "Source/CommonTables/arm_const_structs.c",
-    "Source/CommonTables/arm_mve_tables.c",
+    *TABLE_SOURCES,
     "Source/FastMathFunctions/arm_vlog_f32.c",
     "Source/TransformFunctions/arm_cfft_init_f32.c",
     "Source/TransformFunctions/arm_rfft_fast_init_f32.c",
-)
-_ARM_MATH_INCLUDES = (
-    "bayes_functions",
-    "controller_functions",
-    "debug",
-    "distance_functions",
-    "filtering_functions",
-    "interpolation_functions",
-    "quaternion_math_functions",
-    "statistics_functions",
-    "support_functions",
-    "svm_defines",
-    "svm_functions",
-    "window_functions",
-)
-_CMSIS_HELIUM_HEADERS = (
-    "Include/arm_const_structs.h",
-    "Include/arm_math.h",
-    "Include/arm_helium_utils.h",
-    "Include/arm_mve_tables.h",
-    "Include/arm_vec_math.h",
-    *(f"Include/dsp/{name}.h" for name in _ARM_MATH_INCLUDES),
-    "PrivateInclude/arm_vec_fft.h",
 )
 
 
@@ -66,7 +41,7 @@ def float32_part(spec: FrontendSpec) -> FramePart:
             headers=_HEADERS,
             sources=(*_SOURCES, "md_stages_cmsis_f32.c"),
             cmsis_sources=(*_CMSIS_SOURCES, *_CMSIS_HELIUM_SOURCES),
-            cmsis_headers=_CMSIS_HELIUM_HEADERS,
+            cmsis_headers=HEADERS,
             tables=[table for table in _scalar_tables(tables) if table.name not in _FFT_TABLES],
             sizes={"BUFFER": spec.fft_size},
             ram_bytes=2 * 4 * spec.fft_size + 64,
