@@ -11,13 +11,14 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mcu_deploy.errors import InputError
 from mcu_deploy.frontend.reference import reference_stages
 from mcu_deploy.frontend.spec import FrontendSpec, stages
 from mcu_deploy.inputs import InputVector
 from mcu_deploy.pipeline.frontend_project import FrontendFirmware, InputQuantisation
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.simulate import runner
-from mcu_deploy.simulate.records import PcmInput, RunRecord
+from mcu_deploy.simulate.records import MAX_RECORDS_BYTES, PcmInput, RunRecord
 from mcu_deploy.verify.runs import frontend_pairs
 
 Array = npt.NDArray[np.generic]
@@ -50,6 +51,7 @@ def run_clips(
     """Every stage of every clip, from the target and from Python; batch by batch, to bound memory.
 
     Raises:
+        InputError: a clip would record too much.
         SimulationError: the firmware did not come to its end, or recorded something else.
     """
     listed = stages(spec)
@@ -81,11 +83,19 @@ def run_once(
 
 
 def _batches(inputs: Sequence[InputVector], spec: FrontendSpec) -> Iterator[list[InputVector]]:
-    """As many at a time as record no more than a bound."""
+    """As many at a time as record no more than a bound.
+
+    Raises:
+        InputError: one alone records more than is ever read.
+    """
     size = sum(
         stage.vectors * (math.prod(stage.shape) * np.dtype(stage.dtype).itemsize + 24)
         for stage in stages(spec)
     )
+    if size > MAX_RECORDS_BYTES:
+        raise InputError(
+            f"a clip of {spec.name} would record more than {MAX_RECORDS_BYTES >> 20} MiB", "give fewer frames"
+        )
     count = max(1, _BATCH_BYTES // size)
     for start in range(0, len(inputs), count):
         yield list(inputs[start : start + count])

@@ -1,0 +1,114 @@
+"""Front ends as firmware without a model: they fit what is kept free for them, and are reproducible."""
+
+from pathlib import Path
+
+import pytest
+
+from mcu_deploy.boards.reader import load_board
+from mcu_deploy.errors import InputError, MemoryOverflowError, ModelError, ToolMissingError
+from mcu_deploy.frontend import load_spec, preset_names
+from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
+from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.pipeline.frontend_check import own_quantisation, variants
+from mcu_deploy.pipeline.frontend_project import (
+    InputQuantisation,
+    build_frontend,
+    pass_through,
+    project_files,
+    quantisation_of,
+)
+from mcu_deploy.pipeline.generate import reserves
+from mcu_deploy.pipeline.progress import Progress
+
+QUANTISATION = InputQuantisation(0.25, -3)
+
+
+@pytest.fixture(scope="module")
+def cmsis_dir() -> Path:
+    try:
+        return ensure_cmsis_dsp(print)
+    except ToolMissingError as error:
+        pytest.skip(f"CMSIS-DSP's sources: {error.message}")
+
+
+def test_what_goes_in_comes_out() -> None:
+    spec = load_spec("micronet-kws")
+    graph, plan = pass_through(spec, QUANTISATION)
+    assert graph.inputs == graph.outputs == (0,)
+    assert graph.tensors[0].shape == (1, 49, 10)
+    assert plan.steps == () and plan.macs == 0 and plan.arena_bytes == 496
+    assert quantisation_of(graph) == QUANTISATION
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_the_same_front_end_is_the_same_project(name: str, cmsis_dir: Path) -> None:
+    spec, board = load_spec(name), load_board("corstone-300")
+    files = project_files(spec, QUANTISATION, board, cmsis_dir)
+    assert files == project_files(spec, QUANTISATION, board, cmsis_dir)
+    assert files != project_files(spec, InputQuantisation(0.5, -3), board, cmsis_dir)
+    assert not any(str(cmsis_dir).encode() in data for data in files.values())
+
+
+@pytest.mark.parametrize("precision", ["float32", "q31", "q15"])
+@pytest.mark.parametrize("name", preset_names())
+def test_the_reserves_cover_every_preset(name: str, precision: str, cmsis_dir: Path, tmp_path: Path) -> None:
+    spec = load_spec(name)
+    if spec.spectral:
+        (spec,) = variants(spec, (precision,), ())
+    elif precision != "float32":
+        pytest.skip("samples have one precision")
+    built = build_frontend(spec, QUANTISATION, "corstone-300", "qemu", Progress(None), tmp_path / "project")
+    memory = built.firmware.memory
+    assert memory is not None
+    kept = reserves(spec)
+    assert memory.data_bytes <= kept["data"] < memory.data_bytes + 4096
+    assert memory.code_bytes <= kept["code"] < memory.code_bytes + 24 * 1024
+
+
+def test_a_folder_of_its_own_is_replaced(tmp_path: Path, cmsis_dir: Path) -> None:
+    for name in ("aclnet", "micronet-kws"):
+        spec = load_spec(name)
+        built = build_frontend(spec, QUANTISATION, "host", "native", Progress(None), tmp_path / "project")
+        assert built.folder == tmp_path / "project" and built.firmware.executable.is_file()
+        assert ("cmsis_dsp" in (built.folder / "CMakeLists.txt").read_text()) == spec.spectral
+
+
+def test_variables_that_do_not_fit_the_first_memory_take_the_next(cmsis_dir: Path) -> None:
+    files = project_files(load_spec("dcase2020-task1b"), QUANTISATION, load_board("corstone-300"), cmsis_dir)
+    script = next(data.decode() for path, data in files.items() if path.name == "firmware.ld")
+    assert "> md_isram AT > md_isram" in script.split(".bss", 1)[1].split(".arena", 1)[0]
+
+
+def test_what_fits_nowhere_is_refused(cmsis_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "long.toml"
+    path.write_text(
+        "preset = 'micronet-ad'\nframes = 8000\nfft_size = 1024\nmel_filters = 200\n"
+        "resize_frames = 9\nresize_coefficients = 9\n"
+    )
+    with pytest.raises(MemoryOverflowError, match="no room on corstone-300 for the variables"):
+        project_files(load_spec(path), QUANTISATION, load_board("corstone-300"), cmsis_dir)
+
+
+def test_a_quantisation_that_no_model_has_is_refused(cmsis_dir: Path) -> None:
+    spec, board = load_spec("aclnet"), load_board("host")
+    for quantisation in (InputQuantisation(0.0, 0), InputQuantisation(0.1, 200)):
+        with pytest.raises(InputError, match="the model's input"):
+            project_files(spec, quantisation, board, cmsis_dir)
+
+
+def test_a_model_without_quantisation_is_refused() -> None:
+    builder = GraphBuilder("plain", 0)
+    x = builder.input((1, 4), 0.1, 0)
+    graph = builder.build([builder.operator("RELU", [x])])
+    tensors = tuple(
+        type(tensor)(tensor.index, tensor.name, tensor.shape, tensor.dtype) for tensor in graph.tensors
+    )
+    bare = type(graph)(graph.name, tensors, graph.operators, graph.inputs, graph.outputs)
+    with pytest.raises(ModelError, match="has no quantisation"):
+        quantisation_of(bare)
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_the_own_quantisation_holds_the_features(name: str) -> None:
+    quantisation = own_quantisation(load_spec(name))
+    assert 2**-20 <= quantisation.scale < 4 and -128 <= quantisation.zero_point <= 127
