@@ -26,6 +26,7 @@ from mcu_deploy.verify.compare import first_difference
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
 
 Float64 = npt.NDArray[np.float64]
 
@@ -222,11 +223,18 @@ def _draw_picture(figure: Figure, row: Sequence[Axes], panel: _Panel, clip_secon
         axes.set_title(f"{name}: {panel.title}", fontsize=10)
         axes.set_ylabel(panel.axis)
         _mark_hz(axes, panel.hz)
-        bar = figure.colorbar(image, ax=axes, pad=0.01, extend=beyond)
-        bar.formatter.set_powerlimits((-3, 4))
+        bar = figure.colorbar(image, ax=axes, pad=0.01, extend=beyond, format=_short_numbers())
         if name.startswith("MCU -") and not largest:
             bar.set_ticks([0])
             axes.text(0.5, 0.5, "no difference", transform=axes.transAxes, ha="center", va="center")
+
+
+def _short_numbers() -> Formatter:
+    from matplotlib.ticker import ScalarFormatter
+
+    formatter = ScalarFormatter()
+    formatter.set_powerlimits((-3, 4))
+    return formatter
 
 
 def _colour_range(panel: _Panel) -> tuple[float, float, str]:

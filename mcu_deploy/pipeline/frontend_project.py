@@ -7,6 +7,9 @@ compared and measured on every board and simulator before there is a model for i
 from __future__ import annotations
 
 import hashlib
+import os
+import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +23,7 @@ from mcu_deploy.codegen.app import app_sources
 from mcu_deploy.codegen.cmake import cmake_files
 from mcu_deploy.codegen.model import model_sources
 from mcu_deploy.codegen.platform import platform_sources
-from mcu_deploy.errors import InputError, ModelError
+from mcu_deploy.errors import InputError, McuDeployError, ModelError
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.frontend.codegen import frontend_sources
 from mcu_deploy.frontend.spec import FrontendSpec, spec_table
@@ -34,6 +37,7 @@ from mcu_deploy.simulate import runner
 from mcu_deploy.tools import command_version
 
 BUILD_TIMEOUT = 900.0
+_KEPT_PROJECTS = 64
 _SCHEMA = "mcu-deploy/frontend-project/1"
 
 
@@ -162,12 +166,23 @@ def build_frontend(
                 f"build {spec.name} for {'this computer' if preset == 'host' else board.name}"
             ):
                 firmware = build(project, preset, BUILD_TIMEOUT)
+        if folder is None:
+            _keep_the_latest(project)
     except OSError as error:
         raise InputError(
             f"cannot use the folder {project}: {error.strerror or error}",
             f"free or allow the space, or set {CACHE_VARIABLE} to another folder",
         ) from None
     return FrontendFirmware(project, firmware, board, simulator)
+
+
+def _keep_the_latest(used: Path) -> None:
+    """Bounds the cache: the projects go that were not used for longest, unless another process has them."""
+    os.utime(used)
+    projects = [path for path in used.parent.iterdir() if path.is_dir()]
+    for project in sorted(projects, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT_PROJECTS:]:
+        with suppress(McuDeployError), exclusive(project):
+            shutil.rmtree(project, ignore_errors=True)
 
 
 def _digest(files: dict[PurePosixPath, bytes], preset: str) -> str:

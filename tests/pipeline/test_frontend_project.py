@@ -9,6 +9,7 @@ from mcu_deploy.errors import InputError, MemoryOverflowError, ModelError, ToolM
 from mcu_deploy.frontend import load_spec, preset_names
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.pipeline import frontend_project
 from mcu_deploy.pipeline.frontend_check import own_quantisation, variants
 from mcu_deploy.pipeline.frontend_project import (
     InputQuantisation,
@@ -112,3 +113,20 @@ def test_a_model_without_quantisation_is_refused() -> None:
 def test_the_own_quantisation_holds_the_features(name: str) -> None:
     quantisation = own_quantisation(load_spec(name))
     assert 2**-20 <= quantisation.scale < 4 and -128 <= quantisation.zero_point <= 127
+
+
+def test_the_cache_is_bounded(cmsis_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MCU_DEPLOY_CACHE_DIR", str(tmp_path))
+    monkeypatch.setenv("MCU_DEPLOY_CMSIS_DSP_DIR", str(cmsis_dir))
+    monkeypatch.setattr(frontend_project, "_KEPT_PROJECTS", 2)
+    spec = load_spec("aclnet")
+
+    def build(scale: float) -> Path:
+        quantisation = InputQuantisation(scale, 0)
+        return build_frontend(spec, quantisation, "host", "native", Progress(None)).folder
+
+    first, second = build(0.5), build(0.25)
+    assert build(0.5) == first  # used again, so that the second is the oldest
+    third = build(0.125)
+    assert sorted((tmp_path / "frontends").iterdir()) == sorted([first, third])
+    assert second not in (first, third)
