@@ -59,6 +59,7 @@ _PACKAGES = (
     ("jinja2", "writes the project", True),
     ("pyelftools", "measures the firmware", True),
     ("ethos-u-vela", "compiles for Ethos-U", False),
+    ("matplotlib", "draws features (frontend plot)", False),
 )
 
 
