@@ -1,5 +1,6 @@
 """What is kept free for variables and code when memories are chosen, against what the linker then needs."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,8 @@ def test_the_reserves_cover_what_the_firmware_needs(name: str, tmp_path: Path) -
 def test_the_front_end_needs_what_is_stated(tmp_path: Path) -> None:
     spec = load_spec("micronet-kws")
     assert frontend_ram_bytes(spec) == 2 * 4 * 1024 + 2 * 640 + 490 + 4 * 10
-    assert 15_000 < frontend_table_bytes(spec) < 16_000
+    assert 15_000 < frontend_table_bytes(dataclasses.replace(spec, arithmetic="scalar")) < 16_000
+    assert 23_000 < frontend_table_bytes(spec) < 24_000  # the twiddles in Helium's order too
 
 
 def test_an_arena_that_leaves_no_room_for_variables_takes_the_next_memory(tmp_path: Path) -> None:
