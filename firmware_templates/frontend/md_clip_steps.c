@@ -4,6 +4,7 @@
  * The kept features are only read, so that a stream's next window can share them.
  * mcu_deploy/frontend/clip.py performs the same operations in the same order. */
 #include <math.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -73,16 +74,20 @@ static inline float normalised(float x, uint32_t i) {
 #elif MD_FRONTEND_NORMALIZE_STANDARD
 
 static float mean, deviation;
+static bool alike; /* all features, as in silence: less their mean they are 0, but for its rounding */
 
 /* Each frame is summed, then the frames: the rounding errors of a sum grow with its length. */
 static void measure(const clip_t *clip) {
     const float elements = (float)(clip->count * MD_KEPT_ROW);
+    const md_kept_t any = md_kept_row(clip->first)[0];
     float total = 0.0f, squares = 0.0f;
+    alike = true;
     for (uint32_t frame = 0; frame < clip->count; frame++) {
         const md_kept_t *const kept = md_kept_row(clip->first + frame);
         float sum = 0.0f;
         for (uint32_t i = 0; i < MD_KEPT_ROW; i++) {
             sum += feature(kept[i]);
+            alike = alike && kept[i] == any;
         }
         total += sum;
     }
@@ -101,7 +106,7 @@ static void measure(const clip_t *clip) {
 
 static inline float normalised(float x, uint32_t i) {
     (void)i;
-    return (x - mean) / deviation;
+    return alike ? 0.0f : (x - mean) / deviation;
 }
 
 #else

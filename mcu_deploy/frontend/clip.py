@@ -58,8 +58,8 @@ def normalised(spec: FrontendSpec, features: Float32) -> Float32:
             difference = features - _sum(_sum(features.T)) / elements
             square = difference * difference
             deviation = np.sqrt(_sum(_sum(square.T)) / elements) + np.float32(spec.normalization_epsilon)
-            scaled = difference / deviation
-            return scaled
+            alike = bool((features == features.flat[0]).all())
+            return np.zeros_like(features) if alike else difference / deviation
     return features
 
 

@@ -13,7 +13,7 @@ from frontend_harness import SCALE, ZERO_POINT, compile_sources
 
 from mcu_deploy.errors import InputError, ToolMissingError
 from mcu_deploy.frontend.codegen import frontend_sources
-from mcu_deploy.frontend.definition import _mel_filters
+from mcu_deploy.frontend.definition import mel_filters
 from mcu_deploy.frontend.spec import FFT_SIZES
 from mcu_deploy.frontend.tables import fft_tables, make_tables, mel_matrix
 
@@ -63,8 +63,8 @@ def test_mel_filters_without_their_zeros_are_the_whole_filters(spec):
     for row, first, length, start in zip(whole, tables.first, tables.length, starts, strict=True):
         row[first : first + length] = tables.weights[start : start + length]
     assert np.array_equal(whole, mel_matrix(spec).astype(np.float32))
-    assert np.allclose(whole, _mel_filters(spec)[:, :256], rtol=0, atol=6e-8)
-    assert not _mel_filters(spec)[:, 256:].any()
+    assert np.allclose(whole, mel_filters(spec)[:, :256], rtol=0, atol=6e-8)
+    assert not mel_filters(spec)[:, 256:].any()
 
 
 def test_filters_that_see_no_bin_at_all_are_an_error(spec):

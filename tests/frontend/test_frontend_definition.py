@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from frontend_libraries import MADE, RECORDINGS, library, signal, variant, worst
+from library_features import kaldi_fbank, kaldi_frames, published_scene_features
 
 from mcu_deploy.frontend import load_spec, preset_names, stages
 from mcu_deploy.frontend.definition import dct_rows, defined_features, mel_filters, window
@@ -74,30 +75,6 @@ def test_micronet_ad_is_librosas_mel_spectrum_in_decibel(name):
 
 
 # audio-sound-event: Kaldi's filter banks.
-
-
-def kaldi_frames(options, computer, spec, clip, **frame_options):
-    """Features by kaldi-native-fbank; what is set here is what all its extractors share."""
-    frame = options.frame_opts
-    frame.samp_freq = spec.sample_rate_hz
-    frame.frame_length_ms = 1000 * spec.frame_samples / spec.sample_rate_hz
-    frame.frame_shift_ms = 1000 * spec.hop_samples / spec.sample_rate_hz
-    frame.dither, frame.snip_edges, frame.remove_dc_offset = 0, True, spec.dc_removal
-    frame.preemph_coeff = spec.pre_emphasis
-    frame.window_type = spec.window.replace("hann-", "hanning-").removesuffix("-symmetric")
-    options.mel_opts.num_bins = spec.mel_filters
-    options.mel_opts.low_freq, options.mel_opts.high_freq = spec.mel_low_hz, spec.mel_high_hz
-    extractor = computer(options)
-    scale = 32768 if spec.samples == "fraction" else 1
-    extractor.accept_waveform(spec.sample_rate_hz, (clip / scale).tolist())
-    extractor.input_finished()
-    return np.stack([extractor.get_frame(i) for i in range(extractor.num_frames_ready)])
-
-
-def kaldi_fbank(spec, clip):
-    options = knf.FbankOptions()
-    options.use_power, options.use_log_fbank = spec.spectrum == "power", True
-    return kaldi_frames(options, knf.OnlineFbank, spec, clip)
 
 
 def assert_like_kaldi(made, got, bound):
@@ -172,32 +149,13 @@ def test_kaldis_mfcc_is_the_orthonormal_dct_with_its_lifter(lifter):
 # dcase2020-task1b: the published features.
 
 
-def published_deltas(x):
-    """(x[t + 1] - x[t - 1]) / 10 + (x[t + 2] - x[t - 2]) / 5 along the axis of frames, 1."""
-    return (x[:, 3:-1] - x[:, 1:-3]) / 10 + (x[:, 4:] - x[:, :-4]) / 5
-
-
-def published_features(clip, dtype):
-    """(128, 461, 6): the published steps on librosa of its time, which by default reflected the ends."""
-    options = {"n_fft": 2048, "hop_length": 1024, "n_mels": 128, "htk": True, "norm": None}
-    options |= {"sr": 48000, "center": True, "pad_mode": "reflect", "dtype": dtype}
-    mel = np.stack(
-        [librosa.feature.melspectrogram(y=clip[c::2] / 32768, **options) for c in range(2)], axis=-1
-    )
-    log = np.log(mel.astype(dtype) + dtype(1e-8))
-    scaled = (log - log.min()) / (log.max() - log.min())
-    first = published_deltas(scaled)
-    second = published_deltas(first)
-    return np.concatenate([scaled[:, 4:-4], first[:, 2:-2], second], axis=-1)
-
-
 @pytest.mark.parametrize("name", ["noise", "quiet noise", "chirp"])
 def test_dcase_features_are_the_published_ones(name):
     spec = load_spec("dcase2020-task1b")
     clip = signal(spec, "noise") // 8 + signal(spec, name) // 2
     made = defined_features(spec, clip)["prepared"].reshape(461, 128, 6).transpose(1, 0, 2)
-    assert worst(published_features(clip, np.float64), made) < FLOAT64
-    assert worst(published_features(clip, np.float32), made) < 3e-7  # a value of 1 in a few roundings
+    assert worst(published_scene_features(clip, np.float64), made) < FLOAT64
+    assert worst(published_scene_features(clip, np.float32), made) < 3e-7  # a value of 1 in a few roundings
 
 
 # aclnet
