@@ -1,4 +1,4 @@
-"""What streaming costs: the RAM of each preset, and simulated instructions of a window in a stream and as a clip.
+"""What streaming costs: RAM of each preset, simulated instructions of a window in a stream and as a clip.
 
     python benchmarks/streaming.py [--markdown] [PRESET...]
 
@@ -36,7 +36,7 @@ WINDOWS = 4
 
 
 def measure(spec: FrontendSpec, folder: Path) -> tuple[int, int]:
-    """Instructions of the front end: of a window in a stream (the median but for the first), and of a clip."""
+    """Instructions of the front end: of a stream's windows (the median but for the first), and of a clip."""
     model = _trivial_model(spec, folder / f"{spec.name}.tflite")
     step = stride_hops(None, spec) * spec.hop_samples
     long = _noise(spec, folder / f"{spec.name}.wav", window_samples(spec) + (WINDOWS - 1) * step)
@@ -101,10 +101,11 @@ def main() -> None:
         print("\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows]))
     else:
         print(table(header, rows, right=range(2, len(header))))
+    smoother = smoother_ram_bytes(12)
     print(
-        f"\nRAM in bytes; a smoother of 12 outputs takes {smoother_ram_bytes(12):,} more. The rest is the front"
+        f"\nRAM in bytes; a smoother of 12 outputs takes {smoother:,} more. The other columns are simulated"
     )
-    print("end's simulated instructions (QEMU -icount).")
+    print("instructions of the front end (QEMU -icount).")
 
 
 if __name__ == "__main__":

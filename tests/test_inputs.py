@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import wave
 from pathlib import Path
@@ -13,7 +14,7 @@ from mcu_deploy.errors import InputError
 from mcu_deploy.frontend import FrontendSpec, load_spec
 from mcu_deploy.graph.builder import affine
 from mcu_deploy.graph.ir import DataType, Tensor
-from mcu_deploy.inputs import InputVector, read_inputs
+from mcu_deploy.inputs import InputVector, read_inputs, read_stream, stream_windows, stride_hops, window_count
 
 MODEL_INPUT = Tensor(0, "x", (1, 49, 10, 1), DataType.INT8, affine(0.5, 10), None)
 SPEC = load_spec("micronet-kws")
@@ -138,3 +139,48 @@ def test_files_damaged_at_random_are_read_or_refused(suffix: str, tmp_path: Path
             refused += 1
             assert error.hint
     assert refused > 300
+
+
+@pytest.mark.parametrize(
+    ("samples", "stride", "starts"),
+    [
+        (WINDOW, 1, [0]),
+        (WINDOW + 319, 1, [0]),
+        (WINDOW + 320, 1, [0, 320]),
+        (WINDOW + 3199, 5, [0, 1600]),
+        (4 * WINDOW, 60, [0, 19200, 38400]),
+    ],
+)
+def test_windows_of_a_stream(samples: int, stride: int, starts: list[int], tmp_path: Path) -> None:
+    stream = read_stream(str(_wav(tmp_path / "a.wav", samples)), SPEC, stride, None)
+    windows = stream_windows(stream, SPEC)
+    assert [window.start_seconds for window in windows] == [start / 16000 for start in starts]
+    assert window_count(SPEC, samples, stride) == len(starts)
+    for window, start in zip(windows, starts, strict=True):
+        assert window.pcm is not None
+        assert (window.pcm == stream.pcm[start : start + WINDOW]).all()
+
+
+def test_a_stream_window_is_no_longer_than_its_frames(tmp_path: Path) -> None:
+    """Unless it is padded at its ends, where those are."""
+    longer = dataclasses.replace(SPEC, clip_samples=WINDOW + 319)
+    stream = read_stream(str(_wav(tmp_path / "a.wav", WINDOW)), longer, 1, None)
+    assert [window.pcm.size for window in stream_windows(stream, longer) if window.pcm is not None] == [
+        WINDOW
+    ]
+    centred = load_spec("dcase2020-task1b")
+    assert window_count(centred, 480_000 - 1, 3) == 0
+    assert window_count(centred, 480_000 + 3 * 1024, 3) == 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "name", "hops"),
+    [
+        (None, "micronet-kws", 5),
+        (None, "micronet-ad", 6),
+        (0.02, "micronet-kws", 1),
+        (0.3, "micronet-kws", 15),
+    ],
+)
+def test_strides(seconds: float | None, name: str, hops: int) -> None:
+    assert stride_hops(seconds, load_spec(name)) == hops

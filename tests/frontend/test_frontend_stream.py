@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-from frontend_harness import SANITIZED, changed
+from frontend_harness import SANITIZED, STRICT, changed
 from frontend_specs import specs
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -18,6 +20,7 @@ from mcu_deploy.codegen.stream import smoother_ram_bytes, stream_ram_bytes
 from mcu_deploy.detect import MAX_WINDOWS, Smoothing, detections
 from mcu_deploy.frontend import FrontendSpec, load_spec, preset_names
 from mcu_deploy.inputs import window_samples
+from mcu_deploy.resources import resource_dir
 
 RELAXED = settings(
     max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -88,6 +91,20 @@ def test_the_ram_is_as_stated(name: str, spec: FrontendSpec, cmsis_dir: Path, tm
     for outputs in (1, 12, 33):
         found = linked_bytes(other, cmsis_dir, tmp_path, outputs)
         assert found == {"stream": stream_ram_bytes(other), "smoother": smoother_ram_bytes(outputs)}
+
+
+def test_the_loop_in_the_documentation_compiles(stream_driver: StreamDriver, tmp_path: Path) -> None:
+    """With our warnings, against the headers of a generated project."""
+    document = Path(__file__).parents[2] / "docs" / "streaming.md"
+    (code,) = re.findall(r"```c\n(.*?)```", document.read_text(encoding="utf-8"), re.DOTALL)
+    declared = "uint32_t microphone_read(int16_t *pcm, uint32_t most);\nvoid heard(uint32_t output);\n"
+    declared += "void listen(void);\n"
+    (tmp_path / "listen.c").write_text(f"#include <stdint.h>\n{declared}{code}")
+    project = stream_driver.executable.parent
+    folders = [project / "src/frontend", project / "src/app", project / "generated"]
+    includes = [f"-I{path}" for path in (*folders, resource_dir("firmware_templates") / "runtime")]
+    command = ["gcc", *STRICT, "-DMD_SMOOTHER_OUTPUTS=12", *includes, "-c", "listen.c"]
+    subprocess.run(command, cwd=tmp_path, check=True, timeout=60)
 
 
 @pytest.mark.parametrize("outputs", [1, 12, 53])

@@ -10,7 +10,7 @@ from mcu_deploy.frontend import load_spec
 from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_table_bytes
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.writer import write_model
-from mcu_deploy.pipeline.generate import generate, reserves
+from mcu_deploy.pipeline.generate import generate, project_reserves, reserves
 from mcu_deploy.pipeline.options import GenerateOptions
 from mcu_deploy.pipeline.progress import Progress
 
@@ -34,6 +34,17 @@ def test_the_reserves_cover_what_the_firmware_needs(name: str, tmp_path: Path) -
     kept = reserves(project.frontend)
     assert kept["data"] - 2048 < memory.data_bytes <= kept["data"]
     assert kept["code"] - 16 * 1024 < memory.code_bytes <= kept["code"]
+
+
+def test_the_reserves_cover_a_stream_too(tmp_path: Path) -> None:
+    options = GenerateOptions(model="kws-demo", output_dir=tmp_path / "project", stream=True)
+    project = generate(options, Progress(None))
+    memory = build(project.folder, "target").memory
+    assert memory is not None
+    kept = project_reserves(project)
+    assert kept["data"] - 2048 < memory.data_bytes <= kept["data"]
+    assert kept["code"] - 16 * 1024 < memory.code_bytes <= kept["code"]
+    assert 500 < memory.sets["stream"].bytes < 2048
 
 
 def test_the_front_end_needs_what_is_stated(tmp_path: Path) -> None:
