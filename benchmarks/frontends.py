@@ -1,6 +1,7 @@
 """What front ends cost, and how far they are from what they should be.
 
     python benchmarks/frontends.py [--markdown] [--json FILE] [PRESET...]
+    python benchmarks/frontends.py --keys
 
 Each preset in each precision and arithmetic runs as firmware without a model on QEMU's Cortex-M55, on the
 signals of `mcu-deploy frontend check`: every stage is compared with Python bit by bit, the features with the
@@ -23,6 +24,7 @@ from library_features import LIBRARIES, library_features
 from mcu_deploy.cli.table import table
 from mcu_deploy.errors import McuDeployError
 from mcu_deploy.frontend import FrontendSpec, load_spec, preset_names
+from mcu_deploy.frontend.keys import KEYS
 from mcu_deploy.frontend.reference import reference_features
 from mcu_deploy.pipeline.frontend_check import CheckOptions, check_frontend, own_quantisation, variants
 from mcu_deploy.pipeline.frontend_signals import built_in_signals
@@ -96,6 +98,22 @@ def rows(measured: list[dict[str, Any]]) -> list[list[str]]:
     ]
 
 
+def keys() -> str:
+    """The specification language as the documentation has it."""
+    lines = ["| key | values | default | meaning |", "| --- | --- | --- | --- |"]
+    for name, key in KEYS.items():
+        if key.choices:
+            values = ", ".join(str(choice) for choice in key.choices)
+        elif key.type is bool:
+            values = "true, false"
+        else:
+            values = f"{key.type.__name__}, {key.low:.9g} to {key.high:.9g}"
+        default = "" if key.default is None else str(key.default).lower()
+        only = f" (only with {key.when[0]} = {' or '.join(map(str, key.when[1]))})" if key.when else ""
+        lines.append(f"| `{name}` | {values} | {default} | {key.meaning}{only} |")
+    return "\n".join(lines)
+
+
 def _versions() -> dict[str, str]:
     found = dict(versions("qemu"))
     for package in PACKAGES:
@@ -112,10 +130,13 @@ def main() -> None:
     parser.add_argument("presets", nargs="*", metavar="PRESET", choices=[*preset_names(), []])
     parser.add_argument("--markdown", action="store_true", help="the table as the documentation has it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all numbers to FILE")
+    parser.add_argument("--keys", action="store_true", help="only the table of the keys")
     options = parser.parse_args()
-    measured = [
-        measure(spec) for preset in options.presets or preset_names() for spec in combinations(preset)
-    ]
+    if options.keys:
+        print(keys())
+        return
+    presets = options.presets or preset_names()
+    measured = [measure(spec) for preset in presets for spec in combinations(preset)]
     if options.json:
         document = {"versions": _versions(), "frontends": measured}
         options.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")

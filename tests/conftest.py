@@ -1,6 +1,7 @@
 """Fixtures that every test may use."""
 
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,3 +33,11 @@ def model_path() -> Callable[[str], Path]:
 def audio_path() -> Callable[[str], Path]:
     """``audio_path(name)``: a real recording, from MCU_DEPLOY_AUDIO_PATH."""
     return lambda name: _find("MCU_DEPLOY_AUDIO_PATH", name)
+
+
+@pytest.fixture(scope="session")
+def tools() -> None:
+    """Skips where the cross compiler or QEMU is not there."""
+    for tool in ("cmake", "ninja", "cc", "arm-none-eabi-gcc", "qemu-system-arm"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")

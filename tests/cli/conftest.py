@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,14 +38,6 @@ def tensors(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     np.save(folder / "int8.npy", quantised)
     np.save(folder / "float32.npy", ((quantised.astype(np.float32) - 40) * np.float32(0.6)))
     return folder / "int8.npy", folder / "float32.npy"
-
-
-@pytest.fixture(scope="session")
-def tools() -> None:
-    """Skips where the cross compiler or QEMU is not there."""
-    for tool in ("cmake", "ninja", "cc", "arm-none-eabi-gcc", "qemu-system-arm"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"{tool} is not installed")
 
 
 @pytest.fixture(scope="session")

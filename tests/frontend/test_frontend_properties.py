@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 
 import numpy as np
+import pytest
 from frontend_harness import SCALE, ZERO_POINT, assert_same_bits
 from frontend_specs import specs
 from hypothesis import HealthCheck, assume, given, settings
@@ -15,6 +16,8 @@ from mcu_deploy.errors import InputError
 from mcu_deploy.frontend import FrontendSpec
 from mcu_deploy.frontend.reference import reference_stages
 from mcu_deploy.frontend.tables import make_tables
+from mcu_deploy.pipeline.frontend_check import CheckOptions, check_frontend, own_quantisation
+from mcu_deploy.pipeline.progress import Progress
 
 
 @st.composite
@@ -53,3 +56,13 @@ def test_any_front_end_on_any_signal(plain_builder, tmp_path, data):
         want = reference_stages(spec, clip, SCALE, ZERO_POINT)
         assert all(np.isfinite(values).all() for values in want.values())
         assert_same_bits(got, want, str(spec))
+
+
+@pytest.mark.qemu
+@settings(max_examples=5, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@given(specs(("float32", "float32", "q31", "q15")))
+def test_a_sample_of_them_on_the_simulated_mcu(spec, tools):
+    """Silence, a full-scale square wave, noise and a chirp; float32 by Helium code."""
+    assume(usable(spec))
+    check = check_frontend(spec, own_quantisation(spec), CheckOptions(simulator="qemu"), Progress(None))
+    assert check["verdict"] == "verified", (spec, check["first_difference"])
