@@ -22,6 +22,7 @@ import numpy as np
 
 from mcu_deploy.cli.table import table
 from mcu_deploy.errors import McuDeployError
+from mcu_deploy.frontend import FrontendSpec, load_spec
 from mcu_deploy.pipeline.deploy import deploy
 from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
 from mcu_deploy.pipeline.progress import Progress
@@ -37,7 +38,7 @@ def measure(card: ModelCard, path: Path, folder: Path) -> dict[str, Any]:
     """The document of one deployment: a random tensor, and noise through the front end if it has one."""
     inputs: tuple[str, ...] = ()
     if card.frontend:
-        inputs = (str(_noise(folder / "noise.wav")),)
+        inputs = (str(_noise(load_spec(card.frontend), folder / "noise.wav")),)
     run = RunOptions(simulator="qemu", inputs=inputs, random=1, layers=False)
     generate = GenerateOptions(model=str(path), output_dir=folder / card.name)
     document = empty_document()
@@ -52,13 +53,13 @@ def measure(card: ModelCard, path: Path, folder: Path) -> dict[str, Any]:
     return document
 
 
-def _noise(path: Path) -> Path:
-    """One second of noise at 16 kHz, always the same."""
-    samples = np.random.default_rng(0).integers(-8192, 8192, 16000).astype("<i2")
+def _noise(spec: FrontendSpec, path: Path) -> Path:
+    """A clip of noise, always the same."""
+    samples = np.random.default_rng(0).integers(-8192, 8192, spec.clip_samples * spec.channels).astype("<i2")
     with wave.open(str(path), "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(spec.channels)
         file.setsampwidth(2)
-        file.setframerate(16000)
+        file.setframerate(spec.sample_rate_hz)
         file.writeframes(samples.tobytes())
     return path
 
