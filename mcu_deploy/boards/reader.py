@@ -16,11 +16,13 @@ from typing import Any
 
 from mcu_deploy.boards.types import (
     CORE_TYPES,
+    NPU_PRODUCTS,
     PARTS,
     Board,
     Core,
     Counter,
     Memory,
+    Npu,
     Simulator,
 )
 from mcu_deploy.errors import InputError
@@ -28,6 +30,7 @@ from mcu_deploy.resources import resource_dir
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 _EXECUTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_VELA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _SIZE = re.compile(r"([0-9]{1,7}) (bytes|KiB|MiB|GiB)")
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _ADDRESS_END = 1 << 32
@@ -225,8 +228,9 @@ def parse_board(values: object, where: str) -> Board:
         if counter is None:
             raise InputError(f"{table.where}: 'counter' is missing")
     simulators = _simulators(table.table("simulators"), counter)
+    npu = _npu(table.table("npu"), memories) if "npu" in table else None
     table.finish()
-    return Board(name, description, core, memories, placement, stack_bytes, counter, simulators)
+    return Board(name, description, core, memories, placement, stack_bytes, counter, simulators, npu)
 
 
 def _core(table: _Table) -> Core:
@@ -277,6 +281,22 @@ def _counter(table: _Table) -> Counter:
     )
     table.finish()
     return counter
+
+
+def _npu(table: _Table, memories: Sequence[Memory]) -> Npu:
+    """Registers and memories only where the board has memories; the development machine has none."""
+    configs = table.table("system_configs")
+    what = "the name of a configuration"
+    npu = Npu(
+        base=table.address("base") if memories else 0,
+        interrupt=table.integer("interrupt", 0, 479) if memories else 0,
+        memories=table.names("memories", tuple(memory.name for memory in memories)) if memories else (),
+        memory_mode=table.text("memory_mode", _VELA_NAME, what),
+        system_configs={product: configs.text(product, _VELA_NAME, what) for product in NPU_PRODUCTS},
+    )
+    configs.finish()
+    table.finish()
+    return npu
 
 
 def _simulators(table: _Table, counter: Counter | None) -> tuple[Simulator, ...]:

@@ -8,6 +8,11 @@ from dataclasses import dataclass
 # The parts of a deployment that are placed, in the order in which they choose a memory.
 PARTS = ("stack", "data", "code", "model", "arena")
 
+# Those that an NPU reads and writes.
+NPU_PARTS = ("model", "arena")
+
+NPU_PRODUCTS = ("ethos-u55", "ethos-u65", "ethos-u85")
+
 
 @dataclass(frozen=True)
 class CoreType:
@@ -106,6 +111,25 @@ class Simulator:
 
 
 @dataclass(frozen=True)
+class Npu:
+    """An Ethos-U.
+
+    Attributes:
+        base: address of its registers; 0 on the development machine, which has none.
+        interrupt: number of its interrupt (0 is exception 16).
+        memories: names of the memories that it reaches.
+        memory_mode: Vela's name of how it uses them, unless told otherwise.
+        system_configs: for each product (``ethos-u55``) the Vela system configuration, likewise.
+    """
+
+    base: int
+    interrupt: int
+    memories: tuple[str, ...]
+    memory_mode: str
+    system_configs: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Board:
     """A board.
 
@@ -118,6 +142,7 @@ class Board:
         stack_bytes: size of the stack; 0 without a core.
         counter: None where the board has none.
         simulators: the first is the default; ``native`` is always among them.
+        npu: None where the board has none.
     """
 
     name: str
@@ -128,6 +153,7 @@ class Board:
     stack_bytes: int
     counter: Counter | None
     simulators: tuple[Simulator, ...]
+    npu: Npu | None = None
 
     def memory(self, name: str) -> Memory:
         """The memory called ``name``, which must exist."""

@@ -32,6 +32,7 @@ MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_TENSOR_BYTES = 2**31 - 1
 MAX_RANK = 8
 MAX_OPERATOR_TENSORS = 4096
+NPU_OPERATOR = "CUSTOM:ethos-u"
 _REQUANTISE = "quantise the model again"
 _SMALLER = "make the model of smaller operators"
 _STATIC = "fix the shape of the model's inputs, and export it again"
@@ -73,8 +74,32 @@ def parse_model(data: bytes, name: str) -> Graph:
     Constants are read-only views of ``data``.
 
     Raises:
-        ModelError: see ``read_model``.
+        ModelError: see ``read_model``; or it is a result of Vela.
     """
+    graph = _reader(data, name).graph(name)
+    if any(operator.kind == NPU_OPERATOR for operator in graph.operators):
+        raise ModelError(
+            "the model was compiled by Vela already, so that nothing is left to compare with",
+            "give the original model, and --npu for its configuration",
+        )
+    check_wiring(graph)
+    return graph
+
+
+def parse_compiled(data: bytes, name: str) -> tuple[Graph, bytes]:
+    """What Vela made, and where it wants the tensors: the contents of ``OfflineMemoryAllocation``.
+
+    The wiring is not checked: nothing makes the scratch memory that ``ethos-u`` operators read.
+
+    Raises:
+        ModelError: it is damaged.
+    """
+    reader = _reader(data, name)
+    return reader.graph(name), reader.metadata("OfflineMemoryAllocation")
+
+
+def _reader(data: bytes, name: str) -> _Reader:
+    """The reader of a file's only subgraph."""
     if len(data) > MAX_FILE_BYTES:
         raise ModelError(
             f"the model is larger than {MAX_FILE_BYTES // 2**20} MiB", "no microcontroller holds such a model"
@@ -95,9 +120,7 @@ def parse_model(data: bytes, name: str) -> Graph:
             f"the model has {len(subgraphs)} subgraphs, where exactly one can be deployed",
             "remove control flow (IF, WHILE, CALL_ONCE), or export one signature only",
         )
-    graph = _Reader(data, model, subgraphs[0]).graph(name)
-    check_wiring(graph)
-    return graph
+    return _Reader(data, model, subgraphs[0])
 
 
 @dataclass
@@ -133,6 +156,16 @@ class _Reader:
             sha256=hashlib.sha256(self.data).hexdigest(),
             description=self.model.string("description"),
         )
+
+    def metadata(self, name: str) -> bytes:
+        """The contents of the metadata called so; empty where there is none."""
+        buffers = self.model.tables("buffers")
+        for table in self.model.tables("metadata"):
+            number = table.integer("buffer")
+            if table.string("name") == name and number < len(buffers):
+                found = self._bytes(buffers[number], "data", "offset", "size")
+                return b"" if found is None else found.tobytes()
+        return b""
 
     def _bytes(self, table: Table, inside: str, offset_name: str, size_name: str) -> _Bytes | None:
         """The bytes that a table holds in the flatbuffer or, by offset and size, behind it; None for none."""

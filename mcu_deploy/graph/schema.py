@@ -156,7 +156,8 @@ UNIONS: Mapping[str, tuple[str, ...]] = {
 
 _FIELDS: Mapping[str, str] = {
     "Model": """version:uint operator_codes:[OperatorCode] subgraphs:[SubGraph] description:string
-        buffers:[Buffer]""",
+        buffers:[Buffer] - metadata:[Metadata]""",
+    "Metadata": "name:string buffer:uint",
     "OperatorCode": """deprecated_builtin_code:byte custom_code:string version:int=1
         builtin_code:BuiltinOperator""",
     "SubGraph": "tensors:[Tensor] inputs:[int] outputs:[int] operators:[Operator] name:string",

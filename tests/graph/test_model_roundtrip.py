@@ -126,7 +126,7 @@ def test_custom_operators_variables_and_intermediates_survive() -> None:
     source = builder.input((1, 4))
     state = builder.tensor((1, 4))
     builder.tensors[state] = replace(builder.tensors[state], is_variable=True)
-    output = builder.operator("CUSTOM:ethos-u", [source, -1, state], shape=(1, 4))
+    output = builder.operator("CUSTOM:somebody-s", [source, -1, state], shape=(1, 4))
     builder.operators[0] = replace(builder.operators[0], custom_options=b"\1\4\1", intermediates=(-1, state))
     graph = builder.build([output])
     assert_same(graph, parse_model(write_model(graph), "again"))

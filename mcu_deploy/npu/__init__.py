@@ -1,0 +1,1 @@
+"""Ethos-U: running Vela, and reading what it made."""
