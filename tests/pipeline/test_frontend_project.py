@@ -6,7 +6,7 @@ import pytest
 
 from mcu_deploy.boards.reader import load_board
 from mcu_deploy.errors import InputError, MemoryOverflowError, ModelError, ToolMissingError
-from mcu_deploy.frontend import load_spec, preset_names
+from mcu_deploy.frontend import FrontendSpec, load_spec, preset_names
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.pipeline import frontend_project
@@ -50,14 +50,15 @@ def test_the_same_front_end_is_the_same_project(name: str, cmsis_dir: Path) -> N
     assert not any(str(cmsis_dir).encode() in data for data in files.values())
 
 
-@pytest.mark.parametrize("precision", ["float32", "q31", "q15"])
-@pytest.mark.parametrize("name", preset_names())
-def test_the_reserves_cover_every_preset(name: str, precision: str, cmsis_dir: Path, tmp_path: Path) -> None:
-    spec = load_spec(name)
-    if spec.spectral:
-        (spec,) = variants(spec, (precision,), ())
-    elif precision != "float32":
-        pytest.skip("samples have one precision")
+ALL = [
+    variant
+    for preset in map(load_spec, preset_names())
+    for variant in variants(preset, ("float32", "q31", "q15") if preset.spectral else (), ())
+]
+
+
+@pytest.mark.parametrize("spec", ALL, ids=lambda spec: f"{spec.name}-{spec.precision}")
+def test_the_reserves_cover_every_preset(spec: FrontendSpec, cmsis_dir: Path, tmp_path: Path) -> None:
     built = build_frontend(spec, QUANTISATION, "corstone-300", "qemu", Progress(None), tmp_path / "project")
     memory = built.firmware.memory
     assert memory is not None
