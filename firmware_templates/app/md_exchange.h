@@ -32,6 +32,7 @@
  *         END       md_end_t; the file ends here
  *         FAULT     md_fault_t of md_platform.h; the firmware was stopped
  *         ERROR     id: an MD_ERROR_ number; the firmware refuses inputs.bin at run `run`
+ *         NPU       md_npu_failure_t of md_npu.h; the NPU failed
  *
  * Only a file that ends with END is a success. The exit code says the same as the last record:
  * MD_EXIT_. */
@@ -103,6 +104,7 @@ enum {
     MD_RECORD_FAULT = 9,
     MD_RECORD_ERROR = 10,
     MD_RECORD_DETECTION = 11,
+    MD_RECORD_NPU = 12,
 };
 
 typedef struct {
@@ -128,6 +130,7 @@ enum {
     MD_EXIT_WRITE_FAILED = 3,
     MD_EXIT_FAULT = 4,
     MD_EXIT_FAULT_IN_FAULT = 5, /* nothing could be reported */
+    MD_EXIT_NPU_FAILED = 6,
 };
 
 #endif

@@ -11,6 +11,10 @@
 #include "md_clip.h"
 #endif
 
+#if MD_HAVE_NPU
+#include "md_npu_step.h"
+#endif
+
 #if MD_HAVE_STREAM
 #include "md_smoother.h"
 #include "md_stream.h"
@@ -40,6 +44,14 @@ _Noreturn void md_app_fault(const md_fault_t *fault) {
     md_records_abandon();
     md_exit(MD_EXIT_FAULT);
 }
+
+#if MD_HAVE_NPU
+_Noreturn void md_app_npu_failed(const md_npu_failure_t *failure) {
+    md_record(MD_RECORD_NPU, failure->kind, 0, 0, failure, sizeof *failure);
+    md_records_abandon();
+    md_exit(MD_EXIT_NPU_FAILED);
+}
+#endif
 
 static void read_exactly(const md_session_t *session, void *data, uint32_t bytes) {
     if (md_file_read(session->file, data, bytes) != bytes) {
@@ -287,6 +299,9 @@ int main(void) {
     }
     read_header(&session);
     md_meter_init(session.header.multiplier, session.header.shift);
+#if MD_HAVE_NPU
+    md_model_prepare();
+#endif
     for (uint32_t entry = 0; entry < session.header.count; entry++) {
         run_entry(&session);
     }

@@ -17,6 +17,9 @@ extern uint32_t md_ld_stack_limit[], md_ld_stack_top[];
 extern uint32_t md_ld_handler_stack_limit[], md_ld_handler_stack_top[];
 
 int main(void);
+#if defined(MD_BOARD_NPU_INTERRUPT)
+void md_npu_interrupt(void); /* of the NPU's driver */
+#endif
 
 #define STACK_PAINT 0xC5C5C5C5u
 
@@ -68,6 +71,9 @@ __attribute__((used)) static void prepare(void) {
         *word = STACK_PAINT;
     }
     md_counter_init();
+#if defined(MD_BOARD_NPU_INTERRUPT)
+    MD_NVIC_ISER(MD_BOARD_NPU_INTERRUPT / 32u) = 1u << (MD_BOARD_NPU_INTERRUPT % 32u);
+#endif
 }
 
 __attribute__((used, noreturn)) static void run(void) {
@@ -155,13 +161,30 @@ typedef union {
     uint32_t *stack;
 } vector_t;
 
-enum { VECTORS = 16 + MD_BOARD_TIMER_INTERRUPT + 1 };
+#if defined(MD_BOARD_NPU_INTERRUPT)
+#define NPU_VECTOR (16 + MD_BOARD_NPU_INTERRUPT)
+#define LAST_INTERRUPT                                                                             \
+    (MD_BOARD_NPU_INTERRUPT > MD_BOARD_TIMER_INTERRUPT ? MD_BOARD_NPU_INTERRUPT                    \
+                                                       : MD_BOARD_TIMER_INTERRUPT)
+#else
+#define LAST_INTERRUPT MD_BOARD_TIMER_INTERRUPT
+#endif
+
+enum { VECTORS = 16 + LAST_INTERRUPT + 1 };
 
 extern const vector_t md_vectors[VECTORS];
 __attribute__((section(".vectors"), used)) const vector_t md_vectors[VECTORS] = {
     [0] = {.stack = md_ld_handler_stack_top},
     [1] = {.handler = md_reset},
+#if !defined(NPU_VECTOR)
     [2 ... VECTORS - 1] = {.handler = exception},
+#else
+    [2 ... NPU_VECTOR - 1] = {.handler = exception},
+    [NPU_VECTOR] = {.handler = md_npu_interrupt},
+#if MD_BOARD_TIMER_INTERRUPT > MD_BOARD_NPU_INTERRUPT
+    [NPU_VECTOR + 1 ... VECTORS - 1] = {.handler = exception},
+#endif
+#endif
 };
 
 uint32_t md_stack_bytes(void) {

@@ -25,6 +25,10 @@ extern const md_tensor_t md_model_outputs[];
  * step). `step` counts from 0 and is the index in deployment.json's "steps". */
 typedef void (*md_model_observer_t)(void *context, uint32_t step, const md_tensor_t *tensor);
 
+/* Only of a model with steps for an NPU: finds the NPU and compares what it is with what the steps were
+ * compiled for; ends the program where that differs. To be called once, before the first inference. */
+void md_model_prepare(void);
+
 /* Runs one inference. `observer` may be NULL. */
 void md_model_invoke(md_model_observer_t observer, void *context);
 
