@@ -58,7 +58,7 @@ _PACKAGES = (
     ("numpy", "computes the reference features", True),
     ("jinja2", "writes the project", True),
     ("pyelftools", "measures the firmware", True),
-    ("ethos-u-vela", "compiles for Ethos-U", False),
+    ("ethos-u-vela", "compiles for Ethos-U (--npu)", False),
     ("matplotlib", "draws features (frontend plot)", False),
 )
 

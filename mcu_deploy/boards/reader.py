@@ -228,8 +228,9 @@ def parse_board(values: object, where: str) -> Board:
         if counter is None:
             raise InputError(f"{table.where}: 'counter' is missing")
     simulators = _simulators(table.table("simulators"), counter)
-    npu = _npu(table.table("npu"), memories) if "npu" in table else None
+    npu_table = table.table("npu") if "npu" in table else None
     table.finish()
+    npu = _npu(npu_table, memories) if npu_table is not None else None
     return Board(name, description, core, memories, placement, stack_bytes, counter, simulators, npu)
 
 
@@ -286,11 +287,12 @@ def _counter(table: _Table) -> Counter:
 def _npu(table: _Table, memories: Sequence[Memory]) -> Npu:
     """Registers and memories only where the board has memories; the development machine has none."""
     configs = table.table("system_configs")
+    known = tuple(memory.name for memory in memories)
     what = "the name of a configuration"
     npu = Npu(
         base=table.address("base") if memories else 0,
         interrupt=table.integer("interrupt", 0, 479) if memories else 0,
-        memories=table.names("memories", tuple(memory.name for memory in memories)) if memories else (),
+        memories=table.names("memories", known) if "memories" in table else (),
         memory_mode=table.text("memory_mode", _VELA_NAME, what),
         system_configs={product: configs.text(product, _VELA_NAME, what) for product in NPU_PRODUCTS},
     )

@@ -16,6 +16,8 @@ from mcu_deploy.cli.options import JSON_OPTION, Seconds
 from mcu_deploy.cli.report import report
 from mcu_deploy.detect import SMOOTH_SECONDS, SUPPRESS_SECONDS
 from mcu_deploy.errors import UsageError
+from mcu_deploy.npu.target import MODEL_USE
+from mcu_deploy.npu.vela import OPTIMISE
 from mcu_deploy.pipeline import deploy as pipeline
 from mcu_deploy.pipeline.generate import generate as generate_project
 from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
@@ -26,7 +28,20 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 DIFFERS = 3
 
-_GENERATE_NAMES = ("board", "npu", "runtime", "frontend", "output_dir", "stream", "force")
+_GENERATE_NAMES = (
+    "board",
+    "npu",
+    "npu_system_config",
+    "npu_memory_mode",
+    "npu_optimise",
+    "npu_arena_cache",
+    "npu_model",
+    "runtime",
+    "frontend",
+    "output_dir",
+    "stream",
+    "force",
+)
 
 
 def _options(*options: Callable[[Any], Any]) -> Callable[[Command], Command]:
@@ -49,6 +64,27 @@ _GENERATE_OPTIONS = _options(
         default="none",
         show_default=True,
         help="none, or an Ethos-U configuration: ethos-u55-128, ...",
+    ),
+    click.option(
+        "--npu-system-config", metavar="NAME", help="Vela's system configuration. Default: the board's."
+    ),
+    click.option("--npu-memory-mode", metavar="NAME", help="Vela's memory mode. Default: the board's."),
+    click.option(
+        "--npu-optimise",
+        type=click.Choice(OPTIMISE),
+        help="What Vela strives for. Default: performance.",
+    ),
+    click.option(
+        "--npu-arena-cache",
+        type=click.IntRange(0, 2**31 - 1),
+        metavar="BYTES",
+        help="What the arena should keep to with --npu-optimise performance.",
+    ),
+    click.option(
+        "--npu-model",
+        type=click.Choice(MODEL_USE),
+        help="The functional model of the NPU in the firmware: auto (the default) where no NPU answers, "
+        "on always, off never.",
     ),
     click.option("--runtime", default="aot", show_default=True, help="aot (compiled ahead of time) or tflm."),
     click.option(

@@ -12,7 +12,7 @@ from mcu_deploy.cli.table import table
 def report(document: dict[str, Any]) -> str:
     """Runs, memory, the first difference if there is one, and the verdict."""
     runs = _streams(document) if document["stream"] else _runs(document)
-    parts = [runs, _memory(document["memory"])]
+    parts = [runs, _memory(document["memory"]), _npu(document)]
     if document["first_difference"]:
         parts.append(_difference(document["first_difference"]))
     parts.append(_verdict(document))
@@ -92,6 +92,20 @@ def _memory(memory: dict[str, Any]) -> str:
     stack = memory["stack_bytes"]
     ram = f"RAM {memory['ram_bytes']:,} bytes: arena {memory['arena_bytes']:,}, stack {stack:,}"
     return f"{flash}\n{ram}, the rest variables"
+
+
+def _npu(document: dict[str, Any]) -> str:
+    npu = document["npu"]
+    if npu is None:
+        return ""
+    left = ", ".join(dict.fromkeys(npu["cpu_operators"])) or "nothing"
+    text = f"NPU {npu['configuration']} (Vela {npu['vela']}, {npu['memory_mode']}), on the CPU: {left}"
+    if npu["estimated_cycles"] is not None:
+        milliseconds = f"{npu['estimated_seconds'] * 1e3:.3g} ms at {npu['clock_hz'] / 1e6:g} MHz"
+        text += f"\nestimated by Vela: {npu['estimated_cycles']:,} cycles, {milliseconds}"
+    if any(run["layers_bit_exact"] is not None for run in document["runs"]):
+        text += "\nlayers: compared are the tensors between NPU and CPU; others do not exist as in the model"
+    return text
 
 
 def _difference(difference: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from mcu_deploy.codegen.carray import c_initializer, c_type
 from mcu_deploy.codegen.environment import environment
 from mcu_deploy.codegen.project import SourceSet, template_files
 from mcu_deploy.graph.ir import Graph
-from mcu_deploy.plan.kernels import find_kernel
+from mcu_deploy.plan.kernels import ETHOS_U, find_kernel
 from mcu_deploy.plan.planner import resolve
 from mcu_deploy.plan.types import Plan, Step
 
@@ -28,7 +28,8 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
         The set ``md_model``: ``generated/model.c``, which implements ``md_model.h``; and the set
         ``md_kernels``: of the kernel library, what the plan uses, if it uses any.
     """
-    used = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
+    called = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
+    used = [kernel for kernel in called if kernel.implementation != ETHOS_U]
     sources = tuple(sorted({name for kernel in used for name in kernel.sources}))
     headers = tuple(sorted({name for kernel in used for name in (kernel.header, *kernel.headers)}))
     model = SourceSet(
@@ -77,6 +78,7 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
                 for step, kernel in zip(plan.steps, kernels, strict=True)
             ],
             made=[_tensor(graph, plan, tensor) for tensor in made],
+            prepared=[step.index for step in plan.steps if step.implementation == ETHOS_U],
             inputs=[_tensor(graph, plan, tensor) for tensor in graph.inputs],
             outputs=[_tensor(graph, plan, tensor) for tensor in graph.outputs],
         )
@@ -90,6 +92,8 @@ def _tensor(graph: Graph, plan: Plan, tensor: int) -> tuple[int, int, int]:
 
 
 def _arguments(plan: Plan, step: Step) -> list[int]:
-    """Arena offsets of the inputs, the outputs, and the scratch memory if there is any."""
+    """Arena offsets of inputs, outputs, and scratch memory if there is any; the NPU takes the whole arena."""
+    if step.implementation == ETHOS_U:
+        return [0]
     scratch = [one.offset for one in plan.allocations if one.tensor < 0 and one.step == step.index]
     return [*(resolve(plan, tensor).offset for tensor in (*step.inputs, *step.outputs)), *scratch]

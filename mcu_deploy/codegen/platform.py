@@ -12,9 +12,14 @@ _FOLDER = PurePosixPath("src", "platform")
 _CONFIG = PurePosixPath("generated", "board_config.h")
 
 
-def platform_sources(board: Board) -> tuple[SourceSet, ...]:
-    """The platform for the host, and for the board's core where it has one."""
-    return (_host(), _target(board)) if board.core is not None else (_host(),)
+def platform_sources(board: Board, uses_npu: bool = False) -> tuple[SourceSet, ...]:
+    """The platform for the host, and for the board's core where it has one.
+
+    Args:
+        board: the board.
+        uses_npu: whether the NPU's driver, which handles its interrupt, is in the project.
+    """
+    return (_host(), _target(board, uses_npu)) if board.core is not None else (_host(),)
 
 
 def _host() -> SourceSet:
@@ -27,11 +32,16 @@ def _host() -> SourceSet:
     )
 
 
-def _target(board: Board) -> SourceSet:
+def _target(board: Board, uses_npu: bool) -> SourceSet:
     assert board.counter is not None
+    npu_interrupt = board.npu.interrupt if uses_npu and board.npu else None
     sources = ("cortex_m.c", "semihosting.c", f"counter_{board.counter.kind}.c")
     files = template_files("platform", ("md_platform.h", "md_cortex_m.h", *sources))
-    config = environment().get_template("platform/board_config.h.j2").render(counter=board.counter)
+    config = (
+        environment()
+        .get_template("platform/board_config.h.j2")
+        .render(counter=board.counter, npu_interrupt=npu_interrupt)
+    )
     return SourceSet(
         name="platform_target",
         files={**files, _CONFIG: config.encode()},

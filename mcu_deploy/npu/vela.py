@@ -192,6 +192,22 @@ def _sections() -> list[str]:
     return parser.sections()
 
 
+def memory_ports(memory_mode: str) -> tuple[int, int, int]:
+    """The NPU's memory port (0 or 1) for constants, arena and fast memory in a known memory mode."""
+    parser = configparser.ConfigParser()
+    parser.read(_config_file(), encoding="utf-8")
+    section = f"Memory_Mode.{memory_mode}"
+    values: dict[str, str] = {}
+    for _ in range(8):  # a chain of sections that inherit
+        values = {**parser[section], **values}
+        section = parser[section].get("inherit", "")
+        if not section:
+            break
+    areas = (values.get(f"{name}_mem_area", "Axi0") for name in ("const", "arena", "cache"))
+    constants, arena, fast = (int(area == "Axi1") for area in areas)
+    return constants, arena, fast
+
+
 def vela_version() -> str:
     """The version of Vela that is installed.
 

@@ -8,6 +8,7 @@ from typing import Any
 from mcu_deploy.boards.types import Simulator
 from mcu_deploy.build import Firmware
 from mcu_deploy.build import build as build_firmware
+from mcu_deploy.errors import InputError
 from mcu_deploy.inputs import InputVector, Stream, stream_windows, window_samples
 from mcu_deploy.pipeline.folder import exclusive
 from mcu_deploy.pipeline.generate import prepare, write
@@ -33,7 +34,6 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
     document |= {
         "board": options.generate.board,
         "simulator": options.run.simulator,
-        "npu": options.generate.npu,
         "runtime": options.generate.runtime,
     }
     check_options(options.run)
@@ -58,8 +58,27 @@ def _ready(
 ) -> list[InputVector] | list[Stream]:
     """The inputs, once it is known that the simulator is there: both can be refused before any work."""
     runner.require(simulator, project.board)
+    _require_npu(project, simulator)
     with progress.step("read the inputs"):
         return collect_inputs(project, options)
+
+
+def _require_npu(project: Project, simulator: Simulator) -> None:
+    """Native builds and QEMU have no NPU: there must be a functional model of it in the firmware."""
+    npu = project.npu
+    if npu is None or simulator.name == "fvp":
+        return
+    if not npu.modelled:
+        raise InputError(
+            f"{simulator.name} cannot run {npu.options.configuration}: there is a functional model of "
+            "Ethos-U55 and U65 only",
+            "generate and build it for an FVP or hardware, or choose one of those",
+        )
+    if npu.model == "off" and simulator.name != "native":
+        raise InputError(
+            f"{simulator.name} has no NPU, and --npu-model off leaves its functional model out",
+            "leave --npu-model out, or use --simulator native",
+        )
 
 
 def build_project(project: Project, simulator: Simulator, progress: Progress) -> Firmware:
@@ -113,7 +132,7 @@ def _describe(project: Project, document: dict[str, Any]) -> None:
     document |= {
         "model": {"name": project.name, "sha256": project.graph.sha256, "macs": project.plan.macs},
         "board": project.board.name,
-        "npu": project.npu,
+        "npu": entries.npu_entry(project.npu, project.plan) if project.npu else None,
         "runtime": project.runtime,
         "frontend": project.frontend.name if project.frontend else None,
         "output_dir": str(project.folder),

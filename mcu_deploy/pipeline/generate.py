@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,10 +13,11 @@ import numpy as np
 from mcu_deploy import __version__
 from mcu_deploy.boards.layout import place
 from mcu_deploy.boards.reader import board_table, parse_board
-from mcu_deploy.boards.types import Board, Layout
+from mcu_deploy.boards.types import NPU_PARTS, Board, Layout
 from mcu_deploy.codegen.app import app_sources
 from mcu_deploy.codegen.cmake import cmake_files
 from mcu_deploy.codegen.model import model_sources
+from mcu_deploy.codegen.npu import MODEL_WORKSPACE_BYTES, npu_sources
 from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet
 from mcu_deploy.codegen.stream import smoother_ram_bytes, stream_ram_bytes, stream_sources
@@ -28,10 +29,13 @@ from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.graph.text import printable
+from mcu_deploy.npu.target import NpuTarget, make_target
+from mcu_deploy.npu.vela import compile_model, memory_ports, vela_options
 from mcu_deploy.pipeline.folder import write_project
 from mcu_deploy.pipeline.options import GenerateOptions
 from mcu_deploy.pipeline.progress import Progress
-from mcu_deploy.pipeline.project import MODEL_FILE, PROJECT_SCHEMA, Project
+from mcu_deploy.pipeline.project import MODEL_FILE, NPU_FILE, NPU_MESSAGES_FILE, PROJECT_SCHEMA, Project
+from mcu_deploy.plan.compiled import make_compiled_plan
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.registry.cards import ModelCard, card_by_hash
@@ -41,6 +45,9 @@ APP_DATA_RESERVE = 2048
 APP_CODE_RESERVE = 16 * 1024
 FRONTEND_CODE_RESERVE = 8 * 1024
 STREAM_CODE_RESERVE = 2 * 1024
+NPU_DRIVER_CODE_RESERVE = 4 * 1024
+NPU_MODEL_CODE_RESERVE = 64 * 1024
+NPU_MODEL_DATA_RESERVE = 16 * 1024
 
 OUTPUT_ROOT = Path("mcu-deploy-out")
 
@@ -86,29 +93,33 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         path = resolve_model(options.model)
         data = read_model_bytes(path)
         graph = parse_model(data, path.stem)
-        check(graph)
+        if options.npu == "none":
+            check(graph)
         card = card_by_hash(graph.sha256)
         frontend = choose_frontend(options.frontend, card, graph)
         if options.stream and frontend is None:
             raise UsageError("--stream needs a front end", "choose one with --frontend NAME|FILE")
+    npu = _compile(options, board, data, graph, progress)
     with progress.step("plan"):
-        plan = make_plan(graph)
+        plan = make_plan(graph) if npu is None else make_compiled_plan(graph, npu.compiled)
     name = card.name if card else _slug(graph.name)
     project = Project(
         folder=options.output_dir
-        or OUTPUT_ROOT / f"{name}-{board.name}{'-stream' if options.stream else ''}",
+        or OUTPUT_ROOT
+        / f"{name}-{board.name}{f'-{npu.options.configuration}' if npu else ''}"
+        f"{'-stream' if options.stream else ''}",
         name=name,
         model=data,
         graph=graph,
         plan=plan,
         board=board,
-        npu=options.npu,
+        npu=npu,
         runtime=options.runtime,
         frontend=frontend,
         labels=card.labels if card else (),
         stream=options.stream,
     )
-    layout = place(board, _constant_bytes(plan), plan.arena_bytes, project_reserves(project))
+    layout = place(_reachable(board, npu), _constant_bytes(plan), plan.arena_bytes, project_reserves(project))
     _check_folder(project.folder)
     return Prepared(project, table, layout, options.force)
 
@@ -124,18 +135,68 @@ def write(prepared: Prepared, progress: Progress) -> None:
         source_sets = _source_sets(project, progress)
         files = _files(project.name, source_sets, project.board, prepared.layout)
         files[PurePosixPath(MODEL_FILE)] = project.model
+        if project.npu is not None:
+            files[PurePosixPath(NPU_FILE)] = project.npu.made
+            files[PurePosixPath(NPU_MESSAGES_FILE)] = project.npu.messages.encode()
         written = write_project(project.folder, _state(prepared), files, prepared.force)
     progress.note(f"{'wrote' if written else 'unchanged:'} {project.folder}")
 
 
 def _refuse_what_is_to_come(options: GenerateOptions) -> None:
-    if options.npu != "none":
-        known = re.fullmatch(r"ethos-u(55|65|85)-\d+", options.npu)
-        what = "is not in this version" if known else "is not known"
-        raise InputError(f"--npu {printable(options.npu)} {what}", "deploy for the CPU: --npu none")
     if options.runtime != "aot":
         what = "is not in this version" if options.runtime == "tflm" else "is not known"
         raise InputError(f"--runtime {printable(options.runtime)} {what}", "use --runtime aot")
+
+
+def _compile(
+    options: GenerateOptions, board: Board, model: bytes, graph: Graph, progress: Progress
+) -> NpuTarget | None:
+    if options.npu == "none":
+        given = {
+            "--npu-system-config": options.npu_system_config,
+            "--npu-memory-mode": options.npu_memory_mode,
+            "--npu-optimise": options.npu_optimise,
+            "--npu-arena-cache": options.npu_arena_cache,
+            "--npu-model": options.npu_model,
+        }
+        wrong = next((name for name, value in given.items() if value is not None), None)
+        if wrong:
+            raise UsageError(
+                f"{wrong} is for an NPU only", "choose one with --npu, for example ethos-u55-128"
+            )
+        return None
+    for_vela = vela_options(
+        board.npu,
+        options.npu,
+        options.npu_system_config,
+        options.npu_memory_mode,
+        options.npu_optimise or "performance",
+        options.npu_arena_cache,
+    )
+    with progress.step(f"compile for {options.npu} with Vela"):
+        result = compile_model(model, for_vela)
+        ports = memory_ports(for_vela.memory_mode)
+        return make_target(for_vela, options.npu_model or "auto", ports, result, graph)
+
+
+def _reachable(board: Board, npu: NpuTarget | None) -> Board:
+    """The board with what the NPU works on in memories that it reaches.
+
+    Raises:
+        InputError: there are none.
+    """
+    if npu is None or board.npu is None or board.core is None:
+        return board
+    placement = dict(board.placement)
+    for part in NPU_PARTS:
+        placement[part] = tuple(name for name in board.placement[part] if name in board.npu.memories)
+        if not placement[part]:
+            raise InputError(
+                f"{board.name}: the NPU reaches none of the memories for the {part} "
+                f"({', '.join(board.placement[part])}), only {', '.join(board.npu.memories) or 'none'}",
+                "add a memory to [placement], or to [npu] memories, in the board's file",
+            )
+    return replace(board, placement=placement)
 
 
 def _check_folder(folder: Path) -> None:
@@ -190,6 +251,11 @@ def project_reserves(project: Project) -> dict[str, int]:
     if project.stream and project.frontend is not None:
         needed["data"] += stream_ram_bytes(project.frontend) + smoother_ram_bytes(project.stream_outputs)
         needed["code"] += STREAM_CODE_RESERVE
+    if project.npu is not None:
+        needed["code"] += NPU_DRIVER_CODE_RESERVE
+        if project.npu.modelled and project.npu.model != "off":
+            needed["code"] += NPU_MODEL_CODE_RESERVE
+            needed["data"] += NPU_MODEL_DATA_RESERVE + MODEL_WORKSPACE_BYTES
     return needed
 
 
@@ -205,12 +271,16 @@ def _slug(name: str) -> str:
 
 
 def _source_sets(project: Project, progress: Progress) -> list[SourceSet]:
-    graph, frontend = project.graph, project.frontend
+    graph, frontend, npu = project.graph, project.frontend, project.npu
     source_sets = [
-        *model_sources(graph, project.plan),
-        *platform_sources(project.board),
-        app_sources(frontend is not None, project.stream_outputs if project.stream else None),
+        *model_sources(project.planned, project.plan),
+        *platform_sources(project.board, npu is not None),
+        app_sources(
+            frontend is not None, project.stream_outputs if project.stream else None, npu is not None
+        ),
     ]
+    if npu is not None:
+        source_sets += npu_sources(npu, project.board.npu)
     if project.stream:
         source_sets.append(stream_sources(project.stream_outputs))
     if frontend is not None:
@@ -244,7 +314,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
         "identity": {
             "model_sha256": graph.sha256,
             "board": prepared.board_table,
-            "npu": project.npu,
+            "npu": project.npu.identity() if project.npu else None,
             "runtime": project.runtime,
             "frontend": {"name": frontend.name, "table": spec_table(frontend)} if frontend else None,
             "stream": project.stream,
@@ -257,6 +327,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
         },
         "inputs": [_tensor(graph, index) for index in graph.inputs],
         "outputs": [_tensor(graph, index) for index in graph.outputs],
+        "npu": project.npu.state() if project.npu else None,
         "frontend": {"stages": [asdict(stage) for stage in stages(frontend)]} if frontend else None,
         "steps": [
             {

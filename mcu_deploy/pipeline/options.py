@@ -16,6 +16,11 @@ class GenerateOptions:
         model: path of a ``.tflite`` file, or a known model's name.
         board: name or TOML file.
         npu: ``none`` or an Ethos-U configuration.
+        npu_system_config, npu_memory_mode: of Vela's configuration file; None for the board's.
+        npu_optimise: ``performance`` or ``size``; None for ``performance``.
+        npu_arena_cache: bytes that the arena should keep to, or None.
+        npu_model: the functional model in the firmware: ``auto`` (where no NPU answers), ``on`` or ``off``;
+            None for ``auto``.
         runtime: ``aot`` or ``tflm``.
         frontend: preset, TOML file, ``none``, or None for what the model's card says.
         output_dir: the project folder, or None for the default.
@@ -26,6 +31,11 @@ class GenerateOptions:
     model: str
     board: str = "corstone-300"
     npu: str = "none"
+    npu_system_config: str | None = None
+    npu_memory_mode: str | None = None
+    npu_optimise: str | None = None
+    npu_arena_cache: int | None = None
+    npu_model: str | None = None
     runtime: str = "aot"
     frontend: str | None = None
     output_dir: Path | None = None

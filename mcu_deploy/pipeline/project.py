@@ -16,12 +16,16 @@ from mcu_deploy.frontend import FrontendSpec, parse_spec
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import parse_model, read_model_bytes
+from mcu_deploy.npu.target import NpuTarget, load_target
 from mcu_deploy.pipeline.folder import STATE_FILE
+from mcu_deploy.plan.compiled import make_compiled_plan
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 
 PROJECT_SCHEMA = "mcu-deploy/project/1"
 MODEL_FILE = "model/model.tflite"
+NPU_FILE = "model/model_vela.tflite"
+NPU_MESSAGES_FILE = "model/vela.txt"
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +38,9 @@ class Project:
         model: the bytes of the TFLite file.
         graph, plan: the same model, read and planned.
         board: the board.
-        npu, runtime: as generated.
+        npu: the NPU that it is compiled for, or None. Then ``plan`` is of ``npu.compiled``, whose first
+            tensors are those of ``graph``.
+        runtime: as generated.
         frontend: in the firmware, or None.
         labels: class names, or ().
         stream: whether the firmware takes streams.
@@ -46,11 +52,16 @@ class Project:
     graph: Graph
     plan: Plan
     board: Board
-    npu: str
+    npu: NpuTarget | None
     runtime: str
     frontend: FrontendSpec | None
     labels: tuple[str, ...]
     stream: bool = False
+
+    @property
+    def planned(self) -> Graph:
+        """The graph that ``plan`` is of."""
+        return self.npu.compiled.graph if self.npu else self.graph
 
     @property
     def score_quantization(self) -> tuple[float, int] | None:
@@ -103,23 +114,36 @@ def load_project(folder: Path) -> Project:
                 "generate the project again with --force",
             )
         graph = parse_model(model, name)
-        check(graph)
+        npu = _npu(folder, state, graph)
+        if npu is None:
+            check(graph)
         frontend = identity["frontend"]
         return Project(
             folder=folder,
             name=name,
             model=model,
             graph=graph,
-            plan=make_plan(graph),
+            plan=make_plan(graph) if npu is None else make_compiled_plan(graph, npu.compiled),
             board=parse_board(identity["board"], path.name),
-            npu=str(identity["npu"]),
+            npu=npu,
             runtime=str(identity["runtime"]),
             frontend=_frontend(frontend) if frontend else None,
             labels=tuple(map(str, state["model"]["labels"])),
             stream=bool(identity["stream"]),
         )
-    except (KeyError, TypeError, AttributeError):
+    except (KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path} is damaged", "generate the project again with --force") from None
+
+
+def _npu(folder: Path, state: dict[str, Any], graph: Graph) -> NpuTarget | None:
+    identity = state["identity"]["npu"]
+    if identity is None:
+        return None
+    try:
+        messages = (folder / NPU_MESSAGES_FILE).read_text(encoding="utf-8")
+    except OSError:
+        raise ValueError("no messages of Vela") from None
+    return load_target(identity, state["npu"], read_model_bytes(folder / NPU_FILE), messages, graph)
 
 
 def _frontend(entry: dict[str, Any]) -> FrontendSpec:

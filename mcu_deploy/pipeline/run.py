@@ -222,7 +222,7 @@ def load_batch(project: Project) -> tuple[Batch, Firmware]:
 
 def _check_record_size(project: Project, stages: Sequence[Stage], runs: int, options: RunOptions) -> None:
     """Refuses what would make the firmware write more than is read."""
-    tensors = project.graph.tensors
+    tensors = project.planned.tensors
     kept = {*project.graph.inputs, *project.graph.outputs}
     if options.layers:
         kept |= {index for step in project.plan.steps for index in step.outputs}

@@ -11,10 +11,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.graph.reader import NPU_OPERATOR
 from mcu_deploy.plan import lowering
 from mcu_deploy.plan.lowering import Lowered
 
 PORTABLE = "portable"
+# Not on the core: the driver runs a command stream of Vela's. Its sources are the source set of the driver.
+ETHOS_U = "ethos-u"
 
 # For each target, the implementations that its core can run.
 TARGETS: Mapping[str, tuple[str, ...]] = {PORTABLE: (PORTABLE,)}
@@ -110,7 +113,21 @@ _DEPTHWISE = _portable(
 _RELU = _portable("md_lookup", "a function of one int8 value is a table", lowering.lower_relu)
 _SOFTMAX = _portable("md_softmax", "exponentials from a table", lowering.lower_softmax, ("md_requantize.h",))
 
+_NPU = Kernel(
+    implementation=ETHOS_U,
+    function="md_npu_step",
+    header="md_npu_step.h",
+    headers=(),
+    sources=(),
+    reason=_always("compiled by Vela into a command stream"),
+    lower=lowering.lower_npu,
+    struct="md_npu_step_t",
+)
+
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
+    NPU_OPERATOR: (_NPU,),
+    # A RESHAPE between Vela's and our tensors: the same bytes at another place.
+    "RESHAPE": (_portable("md_lookup", "copied to where Vela wants it", lowering.lower_copy),),
     "AVERAGE_POOL_2D": (_pool("md_average_pool"),),
     "CONV_2D": (
         _rows(_convolution_as_rows),

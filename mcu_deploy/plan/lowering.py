@@ -405,3 +405,31 @@ def lower_softmax(graph: Graph, operator: Operator, prefix: str) -> Lowered:
         },
         (constant,),
     )
+
+
+def lower_copy(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """A copy of int8 values for ``md_lookup_s8``: the table of the identity, indexed as that wants it."""
+    constant = Constant(f"{prefix}_table", np.arange(-128, 128).astype(np.int8))
+    return Lowered({"table": constant.name, "count": graph.tensors[operator.inputs[0]].elements}, (constant,))
+
+
+def lower_npu(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """An ``ethos-u`` operator for ``md_npu_step``: its command stream, and the constants that it refers to.
+
+    The constants are those of the whole model and have one name in all steps.
+    """
+    stream, constants = (graph.tensors[index].data for index in operator.inputs[:2])
+    assert stream is not None and constants is not None
+    arrays = (
+        Constant(f"{prefix}_stream", stream.reshape(-1)),
+        Constant(f"npu_constants{operator.inputs[1]}", constants.reshape(-1)),
+    )
+    return Lowered(
+        {
+            "stream": arrays[0].name,
+            "stream_bytes": arrays[0].values.size,
+            "constants": arrays[1].name,
+            "constants_bytes": arrays[1].values.size,
+        },
+        arrays,
+    )

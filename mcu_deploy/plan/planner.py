@@ -26,7 +26,7 @@ def make_plan(graph: Graph, target: str = kernels.PORTABLE) -> Plan:
             aliases[operator.outputs[0]] = aliases.get(source, source)
             removed[operator.index] = kernels.ALIASES[operator.kind]
         else:
-            steps.append(_make_step(graph, operator, len(steps), implementations))
+            steps.append(make_step(graph, operator, len(steps), implementations))
     allocations = _allocate(graph, steps, aliases)
     buffers = [Buffer(one.size, one.first_step, one.last_step) for one in allocations]
     return Plan(
@@ -55,7 +55,8 @@ def resolve(plan: Plan, tensor: int) -> Allocation:
     return next(one for one in plan.allocations if one.tensor == root)
 
 
-def _make_step(graph: Graph, operator: Operator, index: int, implementations: tuple[str, ...]) -> Step:
+def make_step(graph: Graph, operator: Operator, index: int, implementations: tuple[str, ...]) -> Step:
+    """One operator's step: the first kernel of the list that can perform it."""
     macs = operator_macs(graph, operator)
     assert macs is not None
     for kernel in kernels.KERNELS[operator.kind]:

@@ -19,6 +19,7 @@ import numpy.typing as npt
 from mcu_deploy.detect import Detection, Smoothing
 from mcu_deploy.errors import McuDeployError, SimulationError
 from mcu_deploy.simulate.faults import Fault
+from mcu_deploy.simulate.npu_failures import FAILURE, NpuFailure, NpuFailureError
 
 INPUTS_FILE = "inputs.bin"
 RECORDS_FILE = "records.bin"
@@ -61,6 +62,7 @@ class _Type(enum.IntEnum):
     FAULT = 9
     ERROR = 10
     DETECTION = 11
+    NPU = 12
 
 
 _REFUSALS = {
@@ -311,6 +313,7 @@ def read_records(path: Path, expected_runs: int) -> RunRecord:
 
     Raises:
         FirmwareFaultError: it ends with a fault report.
+        NpuFailureError: it ends with the report of an NPU's failure.
         SimulationError: it is missing, cut short, damaged, or ends with a refusal.
     """
     try:
@@ -378,6 +381,8 @@ class _Reader:
                 raise SimulationError(
                     f"the firmware refused entry {run}: {_REFUSALS.get(id_, f'reason {id_}')}"
                 )
+            if kind == _Type.NPU:
+                raise NpuFailureError(NpuFailure(*self._unpack(FAILURE, payload)))
             self._check_run(kind, run)
             self._add(kind, id_, aux, payload)
             self._records += 1

@@ -13,6 +13,7 @@ from mcu_deploy.boards.types import Board, Simulator
 from mcu_deploy.build import Firmware
 from mcu_deploy.errors import InputError, McuDeployError, SimulationError, ToolMissingError
 from mcu_deploy.simulate import native, qemu
+from mcu_deploy.simulate.npu_failures import NpuFailureError
 from mcu_deploy.simulate.process import Finished, run_bounded
 from mcu_deploy.simulate.records import (
     INPUTS_FILE,
@@ -164,6 +165,8 @@ def execute(
             f"the firmware faulted {where}: {fault.describe(executable)}",
             fault.hint or f"find the line: {line}",
         ) from None
+    except NpuFailureError:
+        raise
     except SimulationError as error:
         raise SimulationError(f"{_ending(finished)}; {error.message}", f"see {run_dir}") from None
     if finished.returncode != 0:

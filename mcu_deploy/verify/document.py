@@ -12,6 +12,8 @@ from mcu_deploy import __version__
 from mcu_deploy.build import MemoryUse
 from mcu_deploy.errors import McuDeployError
 from mcu_deploy.inputs import InputVector
+from mcu_deploy.npu.target import NpuTarget
+from mcu_deploy.plan.kernels import ETHOS_U
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.simulate.records import Run, RunRecord
 from mcu_deploy.verify.runs import RunVerdict
@@ -60,6 +62,35 @@ def error_entry(error: McuDeployError) -> dict[str, Any]:
         "message": error.message,
         "hint": error.hint,
         "details": list(error.details),
+    }
+
+
+def npu_entry(npu: NpuTarget, plan: Plan) -> dict[str, Any]:
+    """What stands under ``npu``; cycles, seconds and ``memory`` are Vela's estimates of the NPU's part."""
+    estimate, steps = npu.estimate, [step for step in plan.steps if step.implementation == ETHOS_U]
+    streams = sum(int(step.parameters["stream_bytes"]) for step in steps)
+    return {
+        "configuration": npu.options.configuration,
+        "system_config": npu.options.system_config,
+        "memory_mode": npu.options.memory_mode,
+        "optimise": npu.options.optimise,
+        "arena_cache_bytes": npu.options.arena_cache,
+        "model": npu.model,
+        "vela": npu.version,
+        "npu_steps": len(steps),
+        "npu_macs": sum(step.macs for step in steps),
+        "cpu_operators": list(npu.compiled.cpu_operators),
+        "estimated_cycles": estimate.cycles if estimate else None,
+        "estimated_seconds": estimate.seconds if estimate else None,
+        "clock_hz": estimate.clock_hz if estimate else None,
+        "memory": {
+            "estimated_sram_bytes": estimate.sram_bytes if estimate else None,
+            "estimated_flash_bytes": estimate.flash_bytes if estimate else None,
+            "estimated_dram_bytes": estimate.dram_bytes if estimate else None,
+            "command_stream_bytes": streams,
+            "constant_bytes": sum(step.constant_bytes for step in steps) - streams,
+            "arena_bytes": npu.compiled.scratch_bytes + npu.compiled.fast_bytes,
+        },
     }
 
 

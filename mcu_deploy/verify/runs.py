@@ -79,7 +79,8 @@ def verify_runs(
 
     Args:
         model: the TFLite file.
-        graph, plan: of that model.
+        graph: of that model.
+        plan: of that model, or of what Vela made of it: tensors that only that has are not compared.
         frontend: the front end in the firmware.
         stages: of it that the firmware was asked for.
         inputs: what the firmware was given.
@@ -157,10 +158,8 @@ def _verify_run(
 ) -> RunVerdict:
     front = list(frontend_pairs(wanted, features, run))
     front += _tensor_pairs(graph, "model.input", graph.inputs, given, run.inputs)
-    made = [index for step in plan.steps for index in step.outputs] if layers else []
-    inner = list(
-        _tensor_pairs(graph, "model.tensor", made, [reference.tensors[i] for i in made], run.tensors)
-    )
+    made, recorded = _comparable(graph, plan, run.tensors) if layers else ([], run.tensors)
+    inner = list(_tensor_pairs(graph, "model.tensor", made, [reference.tensors[i] for i in made], recorded))
     outer = list(_tensor_pairs(graph, "model.output", graph.outputs, reference.outputs, run.outputs))
     found = [[first_difference(*pair) for pair in pairs] for pairs in (front, inner, outer)]
     exact = [all(difference is None for difference in differences) for differences in found]
@@ -175,6 +174,23 @@ def _verify_run(
         outputs_bit_exact=exact[2],
         difference=first,
     )
+
+
+def compared_tensors(graph: Graph, plan: Plan) -> list[int]:
+    """The tensors that steps make, as far as the reference has them too."""
+    made = [index for step in plan.steps for index in step.outputs]
+    return [index for index in made if index < len(graph.tensors)]
+
+
+def _comparable(
+    graph: Graph, plan: Plan, records: Sequence[TensorRecord]
+) -> tuple[list[int], list[TensorRecord]]:
+    """``compared_tensors``, and what was recorded without the others."""
+    made = [index for step in plan.steps for index in step.outputs]
+    if len(records) != len(made):
+        raise SimulationError(f"the firmware recorded {len(records)} of {len(made)} tensors (model.tensor)")
+    kept = [record for index, record in zip(made, records, strict=True) if index < len(graph.tensors)]
+    return compared_tensors(graph, plan), kept
 
 
 def _max_error(pairs: Sequence[tuple[str, str, Array, Array]]) -> float | None:

@@ -89,6 +89,12 @@ def test_a_copy_elsewhere_finds_the_soc_file(write: Write) -> None:
         ('soc = "sse-300"', 'core = "m55"', "[core] must be a table", ""),
         ('soc = "sse-300"', "", "unknown key 'memories'", ""),
         ("name =", "name", "not valid TOML", ""),
+        ('"isram", "ddr"]\n\n[stack]', '"isran"]\n\n[stack]', "names 'isran'", "did you mean 'isram'?"),
+        ("[npu]", '[npu]\nmemory_mode = "a;b"', "is not the name of a configuration", ""),
+        ("[npu]", "[npu]\nbase = 8", "not a multiple of 16", ""),
+        ("[npu]", "[npu]\ninterrupt = 480", "interrupt = 480 is not a whole number", ""),
+        ("[npu]", "[npu]\nirq = 5", "unknown key 'irq'", ""),
+        ("[npu]", '[npu.system_configs]\nethos-u95 = "X"\n[npu]', "unknown key 'ethos-u95'", "ethos-u"),
         (CORSTONE, "", "'name' is missing", ""),
     ],
 )

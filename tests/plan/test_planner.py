@@ -7,6 +7,7 @@ from dataclasses import replace
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.checks import INT8_RULES
 from mcu_deploy.graph.ir import Graph
+from mcu_deploy.graph.reader import NPU_OPERATOR
 from mcu_deploy.plan.kernels import ALIASES, KERNELS
 from mcu_deploy.plan.planner import make_plan, observable_tensors, resolve
 from mcu_deploy.plan.types import Allocation, Plan
@@ -91,4 +92,4 @@ def test_an_unused_result_has_a_place() -> None:
 
 
 def test_all_that_the_checks_let_through_can_be_planned() -> None:
-    assert {*KERNELS, *ALIASES} == set(INT8_RULES)
+    assert {*KERNELS, *ALIASES} == {*INT8_RULES, NPU_OPERATOR}

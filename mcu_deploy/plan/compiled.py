@@ -1,0 +1,163 @@
+"""From what Vela made to a plan: NPU steps among kernel steps, in an arena that Vela laid out.
+
+A command stream holds offsets into the arena, so every activation lies where Vela put it. Only the scratch
+memory of our own kernels is placed here, in what is free while they run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from mcu_deploy.errors import McuDeployError
+from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.graph.macs import operator_macs
+from mcu_deploy.graph.reader import NPU_OPERATOR
+from mcu_deploy.npu.compiled import Compiled, network_inputs
+from mcu_deploy.plan import kernels
+from mcu_deploy.plan.memory import align
+from mcu_deploy.plan.planner import make_step
+from mcu_deploy.plan.types import Allocation, Constant, Plan, Step
+
+
+def make_compiled_plan(original: Graph, compiled: Compiled, target: str = kernels.PORTABLE) -> Plan:
+    """Decides everything that is decided before C is written.
+
+    Args:
+        original: the model that was given.
+        compiled: what Vela made of it.
+        target: one of ``kernels.TARGETS``: what the core can run.
+
+    Returns:
+        A plan whose tensors are those of ``compiled.graph`` and whose operators are the original's.
+    """
+    graph = compiled.graph
+    implementations = (*kernels.TARGETS[target], kernels.ETHOS_U)
+    steps: list[Step] = []
+    aliases: dict[int, int] = {}
+    removed: dict[int, str] = {}
+    for operator in graph.operators:
+        source, result = network_inputs(operator)[0], operator.outputs[0]
+        if operator.kind in kernels.ALIASES and compiled.offsets[source] == compiled.offsets[result]:
+            aliases[result] = aliases.get(source, source)
+            removed |= dict.fromkeys(_performed(original, operator), kernels.ALIASES[operator.kind])
+        else:
+            steps.append(_step(original, compiled, operator, len(steps), implementations))
+    steps = _shared_constants(steps)
+    places = _places(compiled, steps, aliases)
+    _check_overlaps(graph, steps, places)
+    fast_end = align(compiled.scratch_bytes) + align(compiled.fast_bytes)
+    end = max(fast_end, *(one.offset + align(one.size) for one in places))
+    places, end = _kernel_scratch(compiled, steps, places, end)
+    return Plan(tuple(steps), tuple(places), aliases, end, removed)
+
+
+def _step(
+    original: Graph, compiled: Compiled, operator: Operator, index: int, implementations: tuple[str, ...]
+) -> Step:
+    performed = _performed(original, operator)
+    step = make_step(compiled.graph, operator, index, implementations)
+    if operator.kind != NPU_OPERATOR:
+        return replace(step, operators=performed)
+    macs = [operator_macs(original, original.operators[one]) or 0 for one in performed]
+    fast = align(compiled.scratch_bytes) if compiled.fast_bytes else 0
+    return replace(
+        step,
+        operators=performed,
+        inputs=network_inputs(operator),
+        parameters={
+            **step.parameters,
+            "arena_bytes": align(compiled.scratch_bytes) + align(compiled.fast_bytes),
+            "fast_offset": fast,
+            "step": index,
+        },
+        macs=sum(macs),
+    )
+
+
+def _performed(original: Graph, operator: Operator) -> tuple[int, ...]:
+    """The original's operators that one of Vela's stands for: those between its inputs and its outputs."""
+    makers = {tensor: op for op in original.operators for tensor in op.outputs}
+    ends = set(network_inputs(operator))
+    found: set[int] = set()
+    wanted = list(operator.outputs)
+    while wanted:
+        tensor = wanted.pop()
+        maker = makers.get(tensor)
+        if maker is not None and tensor not in ends and maker.index not in found:
+            found.add(maker.index)
+            wanted += [index for index in maker.inputs if index >= 0]
+    return tuple(sorted(found))
+
+
+def _shared_constants(steps: list[Step]) -> list[Step]:
+    """Each array once: the steps of one compilation have their weights in common."""
+    seen: set[str] = set()
+    result = []
+    for step in steps:
+        own: list[Constant] = [one for one in step.constants if one.name not in seen]
+        seen |= {one.name for one in own}
+        result.append(replace(step, constants=tuple(own)))
+    return result
+
+
+def _places(compiled: Compiled, steps: list[Step], aliases: Mapping[int, int]) -> list[Allocation]:
+    """Each activation where Vela put it, with the steps during which it must survive."""
+    graph = compiled.graph
+    first = dict.fromkeys(graph.inputs, -1)
+    last = dict(first)
+    for step in steps:
+        for tensor in step.outputs:
+            first[tensor] = last[tensor] = step.index
+        for tensor in step.inputs:
+            last[aliases.get(tensor, tensor)] = step.index
+    for tensor in graph.outputs:
+        last[aliases.get(tensor, tensor)] = len(steps)
+    return [
+        Allocation(
+            tensor, -1, compiled.offsets[tensor], graph.tensors[tensor].bytes, first[tensor], last[tensor]
+        )
+        for tensor in first
+    ]
+
+
+def _check_overlaps(graph: Graph, steps: list[Step], places: list[Allocation]) -> None:
+    """Vela may let the NPU write over what it has read; our kernels cannot."""
+    for one in places:
+        for other in places:
+            if one.tensor >= other.tensor or not _meet(one, other):
+                continue
+            together = range(max(one.first_step, other.first_step), min(one.last_step, other.last_step) + 1)
+            if any(step in (-1, len(steps)) or steps[step].kind != NPU_OPERATOR for step in together) or (
+                len(together) > 1
+            ):
+                names = f"tensors {one.tensor} and {other.tensor}"
+                raise McuDeployError(
+                    f"Vela's result is not as expected: {names} overlap in the arena",
+                    "choose another --npu-optimise, or deploy for the CPU: --npu none",
+                )
+
+
+def _meet(one: Allocation, other: Allocation) -> bool:
+    """Whether two allocations overlap in memory and in time."""
+    in_memory = one.offset < other.offset + other.size and other.offset < one.offset + one.size
+    return in_memory and one.first_step <= other.last_step and other.first_step <= one.last_step
+
+
+def _kernel_scratch(
+    compiled: Compiled, steps: list[Step], places: list[Allocation], end: int
+) -> tuple[list[Allocation], int]:
+    """The scratch memory of each kernel step, first fit among the tensors that are alive; and the end."""
+    result = list(places)
+    for step in steps:
+        if not step.scratch_bytes:
+            continue
+        size, candidate = align(step.scratch_bytes), 0
+        alive = [one for one in places if one.first_step <= step.index <= one.last_step]
+        for one in sorted(alive, key=lambda one: one.offset):
+            if candidate + size <= one.offset:
+                break
+            candidate = max(candidate, align(one.offset + one.size))
+        result.append(Allocation(-1, step.index, candidate, step.scratch_bytes, step.index, step.index))
+        end = max(end, candidate + size)
+    return result, end
