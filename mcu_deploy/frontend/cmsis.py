@@ -127,7 +127,7 @@ def unpack_tar(archive: Path, target: Path) -> None:
 
 
 def _write_member(tar: tarfile.TarFile, member: tarfile.TarInfo, path: Path) -> None:
-    """A regular file, with nothing of the archive but its bytes. (Python 3.11.2 has no extraction filters.)"""
+    """A regular file: nothing of the archive but its bytes. Python 3.11.2 has no extraction filters."""
     content = tar.extractfile(member)
     assert content is not None  # only regular files are wanted
     path.parent.mkdir(parents=True, exist_ok=True)
