@@ -99,6 +99,8 @@ def _npu(document: dict[str, Any]) -> str:
     if npu is None:
         return ""
     left = ", ".join(dict.fromkeys(npu["cpu_operators"])) or "nothing"
+    if not npu["npu_steps"]:
+        return f"nothing runs on the {npu['configuration']}: Vela left every operator to the CPU"
     text = f"NPU {npu['configuration']} (Vela {npu['vela']}, {npu['memory_mode']}), on the CPU: {left}"
     if npu["estimated_cycles"] is not None:
         milliseconds = f"{npu['estimated_seconds'] * 1e3:.3g} ms at {npu['clock_hz'] / 1e6:g} MHz"

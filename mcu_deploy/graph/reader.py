@@ -89,12 +89,14 @@ def parse_model(data: bytes, name: str) -> Graph:
 def parse_compiled(data: bytes, name: str) -> tuple[Graph, bytes]:
     """What Vela made, and where it wants the tensors: the contents of ``OfflineMemoryAllocation``.
 
-    The wiring is not checked: nothing makes the scratch memory that ``ethos-u`` operators read.
+    The wiring is not checked: nothing makes the scratch memory that ``ethos-u`` operators read. A tensor may
+    be empty: there are no weights where there is nothing to weigh.
 
     Raises:
         ModelError: it is damaged.
     """
     reader = _reader(data, name)
+    reader.smallest = 0
     return reader.graph(name), reader.metadata("OfflineMemoryAllocation")
 
 
@@ -125,12 +127,16 @@ def _reader(data: bytes, name: str) -> _Reader:
 
 @dataclass
 class _Reader:
-    """Reads one subgraph. ``problems`` gathers what is sound, but has no place in a ``Graph``."""
+    """Reads one subgraph. ``problems`` gathers what is sound, but has no place in a ``Graph``.
+
+    ``smallest``: what the dimensions of tensors must be at least.
+    """
 
     data: bytes
     model: Table
     subgraph: Table
     problems: list[str] = field(default_factory=list)
+    smallest: int = 1
 
     def graph(self, name: str) -> Graph:
         buffers = [self._bytes(table, "data", "offset", "size") for table in self.model.tables("buffers")]
@@ -184,7 +190,7 @@ class _Reader:
         if reason:
             self.problems.append(f"{label} {reason}")
             return None
-        shape = _shape(table, label)
+        shape = _shape(table, label, self.smallest)
         dtype = DataType[table.enumeration("type")]
         tensor = Tensor(index, name, shape, dtype, _quantization(table, shape, dtype, label))
         if tensor.bytes > MAX_TENSOR_BYTES:
@@ -253,13 +259,13 @@ def _unusable(table: Table) -> str:
     return ""
 
 
-def _shape(table: Table, label: str) -> tuple[int, ...]:
+def _shape(table: Table, label: str, smallest: int) -> tuple[int, ...]:
     sizes = table.numbers("shape")
     if sizes.size > MAX_RANK:
         raise ModelError(f"{label} has {sizes.size} dimensions", f"at most {MAX_RANK} are supported")
     shape = tuple(int(size) for size in sizes.tolist())
-    if any(size < 1 for size in shape):
-        raise ModelError(f"{label} has the shape {shape}, where each must be at least 1", _STATIC)
+    if any(size < smallest for size in shape):
+        raise ModelError(f"{label} has the shape {shape}, where each must be at least {smallest}", _STATIC)
     return shape
 
 

@@ -163,7 +163,9 @@ def _scratch(graph: Graph) -> tuple[int, int]:
         stream, constants, scratch, fast = (graph.tensors[index] for index in operator.inputs[:FIRST_INPUT])
         if stream.data is None or scratch.data is not None or fast.data is not None:
             raise _unexpected("an NPU operator lacks its command stream or has constant scratch memory")
-        if constants.data is None or {stream.dtype, constants.dtype} != {DataType.UINT8}:
+        if (constants.data is None) != (constants.bytes == 0) or {stream.dtype, constants.dtype} != {
+            DataType.UINT8
+        }:
             raise _unexpected("an NPU operator's constants are not bytes")
         sizes.add((scratch.bytes, 0 if fast.index == scratch.index else fast.bytes))
     if len(sizes) > 1:

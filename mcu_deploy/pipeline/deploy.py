@@ -66,7 +66,7 @@ def _ready(
 def _require_npu(project: Project, simulator: Simulator) -> None:
     """Native builds and QEMU have no NPU: there must be a functional model of it in the firmware."""
     npu = project.npu
-    if npu is None or simulator.name == "fvp":
+    if npu is None or not project.uses_npu or simulator.name == "fvp":
         return
     if not npu.modelled:
         raise InputError(

@@ -251,7 +251,7 @@ def project_reserves(project: Project) -> dict[str, int]:
     if project.stream and project.frontend is not None:
         needed["data"] += stream_ram_bytes(project.frontend) + smoother_ram_bytes(project.stream_outputs)
         needed["code"] += STREAM_CODE_RESERVE
-    if project.npu is not None:
+    if project.npu is not None and project.uses_npu:
         needed["code"] += NPU_DRIVER_CODE_RESERVE
         if project.npu.modelled and project.npu.model != "off":
             needed["code"] += NPU_MODEL_CODE_RESERVE
@@ -274,12 +274,12 @@ def _source_sets(project: Project, progress: Progress) -> list[SourceSet]:
     graph, frontend, npu = project.graph, project.frontend, project.npu
     source_sets = [
         *model_sources(project.planned, project.plan),
-        *platform_sources(project.board, npu is not None),
+        *platform_sources(project.board, project.uses_npu),
         app_sources(
-            frontend is not None, project.stream_outputs if project.stream else None, npu is not None
+            frontend is not None, project.stream_outputs if project.stream else None, project.uses_npu
         ),
     ]
-    if npu is not None:
+    if npu is not None and project.uses_npu:
         source_sets += npu_sources(npu, project.board.npu)
     if project.stream:
         source_sets.append(stream_sources(project.stream_outputs))

@@ -19,6 +19,7 @@ from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.npu.target import NpuTarget, load_target
 from mcu_deploy.pipeline.folder import STATE_FILE
 from mcu_deploy.plan.compiled import make_compiled_plan
+from mcu_deploy.plan.kernels import ETHOS_U
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 
@@ -62,6 +63,11 @@ class Project:
     def planned(self) -> Graph:
         """The graph that ``plan`` is of."""
         return self.npu.compiled.graph if self.npu else self.graph
+
+    @property
+    def uses_npu(self) -> bool:
+        """Whether there is a step for the NPU: Vela may leave all of a model to the CPU."""
+        return any(step.implementation == ETHOS_U for step in self.plan.steps)
 
     @property
     def score_quantization(self) -> tuple[float, int] | None:

@@ -418,18 +418,17 @@ def lower_npu(graph: Graph, operator: Operator, prefix: str) -> Lowered:
 
     The constants are those of the whole model and have one name in all steps.
     """
-    stream, constants = (graph.tensors[index].data for index in operator.inputs[:2])
-    assert stream is not None and constants is not None
-    arrays = (
-        Constant(f"{prefix}_stream", stream.reshape(-1)),
-        Constant(f"npu_constants{operator.inputs[1]}", constants.reshape(-1)),
-    )
+    stream, weights = (graph.tensors[index].data for index in operator.inputs[:2])
+    assert stream is not None  # ``npu.compiled`` has checked it
+    arrays = [Constant(f"{prefix}_stream", stream.reshape(-1))]
+    if weights is not None:
+        arrays.append(Constant(f"npu_constants{operator.inputs[1]}", weights.reshape(-1)))
     return Lowered(
         {
             "stream": arrays[0].name,
-            "stream_bytes": arrays[0].values.size,
-            "constants": arrays[1].name,
-            "constants_bytes": arrays[1].values.size,
+            "stream_bytes": stream.size,
+            "constants": "NULL" if weights is None else arrays[1].name,
+            "constants_bytes": 0 if weights is None else weights.size,
         },
-        arrays,
+        tuple(arrays),
     )
