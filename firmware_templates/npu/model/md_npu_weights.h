@@ -59,7 +59,6 @@ typedef struct {
     uint64_t window;
     md_npu_weights_error_t error;
     bool started; /* a palette has been set since the last end marker */
-    bool ended;   /* nothing but end markers was left */
 
     /* The slice, from its header. */
     bool zero_runs;
@@ -83,15 +82,14 @@ typedef struct {
     uint32_t zero_carry;
     uint8_t weights_waiting; /* quotients of the last chunk, whose remainders come with this one */
     uint8_t zeros_waiting;
-    bool weights_pending;
-    bool zeros_pending;
     uint32_t weight_wait[MD_NPU_WEIGHTS_CHUNK];
     uint32_t zero_wait[MD_NPU_WEIGHTS_CHUNK];
 
     /* Completed and not yet given out. */
     uint32_t weights_given;
     uint32_t zeros_given;
-    uint32_t run; /* zeros to give before the next weight */
+    uint32_t run;  /* zeros to give before the next weight */
+    bool run_next; /* a run of zeros comes next, not a weight */
     int16_t weights[MD_NPU_WEIGHTS_QUEUE];
     uint32_t zeros[MD_NPU_WEIGHTS_QUEUE];
 } md_npu_weight_stream_t;
