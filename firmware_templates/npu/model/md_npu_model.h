@@ -56,8 +56,8 @@
 
 /* Enough workspace for any convolution. */
 #define MD_NPU_MIN_WORKSPACE_BYTES (64u * 1024u)
-#define MD_NPU_STATE_SETTINGS 0x190 /* settings without payload, by the low bits of their code */
-#define MD_NPU_STATE_PAYLOADS 0x094 /* settings with payload */
+#define MD_NPU_SETTINGS 0x90u /* settings without payload: codes from 0x100 */
+#define MD_NPU_PAYLOADS 0x94u /* settings with payload: codes from 0 */
 
 typedef enum { MD_NPU_U55 = 0, MD_NPU_U65 = 1 } md_npu_product_t;
 
@@ -129,9 +129,9 @@ typedef struct md_npu_model {
     uint64_t qbase;
     uint64_t bases[MD_NPU_REGIONS];
 
-    uint16_t settings[MD_NPU_STATE_SETTINGS];
-    uint64_t payloads[MD_NPU_STATE_PAYLOADS]; /* low word: the payload; high word: the parameter */
-    uint8_t lut[MD_NPU_LUT_BYTES];            /* the part of SHRAM that a stream fills itself */
+    uint16_t settings[MD_NPU_SETTINGS];
+    uint64_t payloads[MD_NPU_PAYLOADS]; /* low word: the payload; high word: the parameter */
+    uint8_t lut[MD_NPU_LUT_BYTES];      /* the part of SHRAM that a stream fills itself */
 
     md_npu_fault_t fault;
     md_npu_counters_t counters;
