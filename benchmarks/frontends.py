@@ -26,8 +26,9 @@ from mcu_deploy.errors import McuDeployError
 from mcu_deploy.frontend import FrontendSpec, load_spec, preset_names
 from mcu_deploy.frontend.keys import KEYS
 from mcu_deploy.frontend.reference import reference_features
-from mcu_deploy.pipeline.frontend_check import CheckOptions, check_frontend, own_quantisation, variants
+from mcu_deploy.pipeline.frontend_check import CheckOptions, check_frontend
 from mcu_deploy.pipeline.frontend_signals import built_in_signals
+from mcu_deploy.pipeline.frontend_variants import own_quantisation, variants
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.tools import versions
 

@@ -21,6 +21,7 @@ from mcu_deploy.pipeline import frontend_precision as precision
 from mcu_deploy.pipeline.frontend_describe import constants, description, summary
 from mcu_deploy.pipeline.frontend_precision import PrecisionOptions
 from mcu_deploy.pipeline.frontend_project import InputQuantisation
+from mcu_deploy.pipeline.frontend_variants import model_quantisation, own_quantisation, variants
 from mcu_deploy.pipeline.progress import Progress
 
 DIFFERS = 3
@@ -121,7 +122,7 @@ def check_frontend(
     """
     progress = Progress(sys.stderr)
     spec = load_spec(name)
-    wanted = checking.variants(spec, precisions, arithmetics)
+    wanted = variants(spec, precisions, arithmetics)
     quantisation = _quantisation(spec, name, model)
     options = checking.CheckOptions(inputs=inputs, **running)
     checks = []
@@ -173,9 +174,7 @@ def plot_frontend(
     Needs matplotlib: pip install "mcu-deploy[plot]".
     """
     spec = load_spec(name)
-    (variant,) = checking.variants(
-        spec, [precisions] if precisions else (), [arithmetics] if arithmetics else ()
-    )
+    (variant,) = variants(spec, [precisions] if precisions else (), [arithmetics] if arithmetics else ())
     options = checking.CheckOptions(inputs=inputs, **running)
     plotting.plot_frontend(variant, _quantisation(spec, name, model), options, output, Progress(sys.stderr))
     click.echo(output)
@@ -217,4 +216,4 @@ def compare_precisions(
 
 
 def _quantisation(spec: FrontendSpec, name: str, model: str | None) -> InputQuantisation:
-    return checking.model_quantisation(model, name) if model else checking.own_quantisation(spec)
+    return model_quantisation(model, name) if model else own_quantisation(spec)

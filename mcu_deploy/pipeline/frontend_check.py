@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -15,19 +13,14 @@ from mcu_deploy.build import MemoryUse
 from mcu_deploy.errors import InputError
 from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_table_bytes
 from mcu_deploy.frontend.definition import defined_features
-from mcu_deploy.frontend.parsing import parse_spec
-from mcu_deploy.frontend.reference import reference_features
-from mcu_deploy.frontend.spec import FrontendSpec, Stage, spec_table, stages
-from mcu_deploy.graph.reader import read_model
+from mcu_deploy.frontend.spec import FrontendSpec, Stage, stages
 from mcu_deploy.inputs import InputVector
 from mcu_deploy.pipeline.frontend_deviation import Deviation
-from mcu_deploy.pipeline.frontend_project import InputQuantisation, build_frontend, quantisation_of
+from mcu_deploy.pipeline.frontend_project import InputQuantisation, build_frontend
 from mcu_deploy.pipeline.frontend_runs import ComparedClip, run_clips, run_once
 from mcu_deploy.pipeline.frontend_signals import built_in_signals, recorded_windows
 from mcu_deploy.pipeline.frontend_wheel import WHEEL_STAGE, wheel_features
-from mcu_deploy.pipeline.generate import choose_frontend
 from mcu_deploy.pipeline.progress import Progress
-from mcu_deploy.registry.locate import resolve_model
 from mcu_deploy.simulate.records import Run, RunRecord
 from mcu_deploy.verify.compare import Difference, first_difference
 
@@ -98,44 +91,6 @@ class StageTally:
             "python_against_float64": self.python.entry(),
             "target_against_float64": self.target.entry(),
         }
-
-
-def variants(spec: FrontendSpec, precisions: Sequence[str], arithmetics: Sequence[str]) -> list[FrontendSpec]:
-    """The front end in every combination; an empty list leaves its own.
-
-    Raises:
-        InputError: a combination contradicts the other keys.
-    """
-    table = spec_table(spec)
-    source = Path(f"{spec.name}.toml")
-    made = []
-    for precision in precisions or (None,):
-        for arithmetic in arithmetics or (None,):
-            wanted = {"precision": precision, "arithmetic": arithmetic}
-            changed = {key: value for key, value in wanted.items() if value is not None}
-            made.append(parse_spec(table | changed, source) if changed else spec)
-    return made
-
-
-def model_quantisation(model: str, frontend: str) -> InputQuantisation:
-    """That of a model's input, which the front end's features must fit.
-
-    Raises:
-        McuDeployError: there is no such model or front end, it is rejected, or they do not fit.
-    """
-    graph = read_model(resolve_model(model))
-    choose_frontend(frontend, None, graph)
-    return quantisation_of(graph)
-
-
-def own_quantisation(spec: FrontendSpec) -> InputQuantisation:
-    """One for a front end without a model: a power of two that holds the features of noise and a chirp."""
-    exact = replace(spec, precision="float32", arithmetic="exact")
-    signals = [vector.pcm for vector in built_in_signals(spec) if vector.source in ("noise", "chirp")]
-    features = [reference_features(exact, pcm) for pcm in signals if pcm is not None]
-    low, high = float(np.min(features)), float(np.max(features))
-    scale = 2.0 ** math.ceil(math.log2(max((high - low) / 255, 2.0**-20)))
-    return InputQuantisation(scale, int(np.clip(round(-128 - low / scale), -128, 127)))
 
 
 def check_frontend(

@@ -19,11 +19,11 @@ from mcu_deploy.frontend.spec import FrontendSpec, features_stage
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.inputs import InputVector
-from mcu_deploy.pipeline.frontend_check import variants
 from mcu_deploy.pipeline.frontend_deviation import Deviation
 from mcu_deploy.pipeline.frontend_labels import Recording, find_recordings, read_label_table, window_labels
 from mcu_deploy.pipeline.frontend_project import InputQuantisation, quantisation_of
 from mcu_deploy.pipeline.frontend_signals import recorded_windows
+from mcu_deploy.pipeline.frontend_variants import variants
 from mcu_deploy.pipeline.generate import choose_frontend
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.reference.tflm import run_reference

@@ -23,10 +23,10 @@ from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.frontend.definition import dct_rows, mel_filters, window
 from mcu_deploy.frontend.keys import KEYS
 from mcu_deploy.pipeline import frontend_project
-from mcu_deploy.pipeline.frontend_check import variants
 from mcu_deploy.pipeline.frontend_deviation import Deviation
 from mcu_deploy.pipeline.frontend_labels import Recording, find_recordings, window_labels
 from mcu_deploy.pipeline.frontend_signals import built_in_signals
+from mcu_deploy.pipeline.frontend_variants import variants
 from mcu_deploy.resources import resource_dir
 
 Frontend = Callable[..., Result]

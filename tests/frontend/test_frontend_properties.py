@@ -16,7 +16,8 @@ from mcu_deploy.errors import InputError
 from mcu_deploy.frontend import FrontendSpec
 from mcu_deploy.frontend.reference import reference_stages
 from mcu_deploy.frontend.tables import make_tables
-from mcu_deploy.pipeline.frontend_check import CheckOptions, check_frontend, own_quantisation
+from mcu_deploy.pipeline.frontend_check import CheckOptions, check_frontend
+from mcu_deploy.pipeline.frontend_variants import own_quantisation
 from mcu_deploy.pipeline.progress import Progress
 
 

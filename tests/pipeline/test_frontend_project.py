@@ -10,7 +10,6 @@ from mcu_deploy.frontend import FrontendSpec, load_spec, preset_names
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.pipeline import frontend_project
-from mcu_deploy.pipeline.frontend_check import own_quantisation, variants
 from mcu_deploy.pipeline.frontend_project import (
     InputQuantisation,
     build_frontend,
@@ -18,6 +17,7 @@ from mcu_deploy.pipeline.frontend_project import (
     project_files,
     quantisation_of,
 )
+from mcu_deploy.pipeline.frontend_variants import own_quantisation, variants
 from mcu_deploy.pipeline.generate import reserves
 from mcu_deploy.pipeline.progress import Progress
 
