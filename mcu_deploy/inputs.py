@@ -105,7 +105,7 @@ def read_inputs(
             raise InputError(f"input {name!r} is not a file", "give a .wav or a .npy file")
         match path.suffix.lower():
             case ".wav":
-                inputs += _wav_windows(name, frontend, hop_seconds, pad)
+                inputs += wav_windows(name, frontend, hop_seconds, pad)
             case ".npy":
                 inputs.append(_npy_tensor(name, model_inputs))
             case suffix:
@@ -259,9 +259,20 @@ def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
     return shape
 
 
-def _wav_windows(
+def wav_windows(
     name: str, frontend: FrontendSpec | None, hop_seconds: float | None, pad: bool
 ) -> list[InputVector]:
+    """Every window of a recording.
+
+    Args:
+        name: of the ``.wav`` file.
+        frontend: gives rate, channels and window.
+        hop_seconds: distance of the windows; None for the window's length.
+        pad: whether a last window that is too short is filled with zeros.
+
+    Raises:
+        InputError: there is no front end, or the file is damaged, of another rate, or shorter than a clip.
+    """
     frontend = _needed(name, frontend)
     pcm = _read_wav(name, frontend)
     window = frontend.clip_samples

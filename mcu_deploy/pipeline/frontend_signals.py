@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from mcu_deploy.errors import InputError
 from mcu_deploy.frontend.spec import FrontendSpec
-from mcu_deploy.inputs import InputVector, read_inputs
+from mcu_deploy.inputs import InputVector, wav_windows
 
 Int16 = npt.NDArray[np.int16]
 
@@ -33,10 +33,14 @@ def recorded_windows(
     Raises:
         InputError: a file is missing, damaged, of another rate, or shorter than a clip.
     """
+    windows: list[InputVector] = []
     for name in files:
-        if Path(name).is_file() and Path(name).suffix.lower() != ".wav":
+        if not Path(name).is_file():
+            raise InputError(f"input {name!r} is not a file", "give a .wav file")
+        if Path(name).suffix.lower() != ".wav":
             raise InputError(f"input {name!r} is no .wav file", "a front end takes recordings: give a .wav")
-    return read_inputs(files, 0, 0, (), spec, hop_seconds, pad)
+        windows += wav_windows(name, spec, hop_seconds, pad)
+    return windows
 
 
 def built_in_signals(spec: FrontendSpec) -> list[InputVector]:
