@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from dataclasses import asdict
@@ -12,7 +11,7 @@ import click
 
 from mcu_deploy.boards.reader import board_names, load_board
 from mcu_deploy.boards.types import Board
-from mcu_deploy.cli.options import JSON_OPTION, Seconds
+from mcu_deploy.cli.options import JSON_OPTION, Seconds, json_text
 from mcu_deploy.cli.table import table
 from mcu_deploy.registry.cards import ModelCard, card_by_name, model_cards
 from mcu_deploy.registry.fetch import STALL_SECONDS, Report, fetch
@@ -30,7 +29,7 @@ def list_boards(as_json: bool) -> None:
     """All boards, a line each."""
     found = [load_board(name) for name in board_names()]
     if as_json:
-        click.echo(json.dumps([asdict(board) for board in found], indent=2))
+        click.echo(json_text([asdict(board) for board in found]))
         return
     rows = [[board.name, _core(board), _simulators(board), board.description] for board in found]
     click.echo(table(["board", "core", "simulators", ""], rows))
@@ -43,7 +42,7 @@ def show_board(name: str, as_json: bool) -> None:
     """One board: core, memories, placement, simulators. NAME may be a TOML file."""
     board = load_board(name)
     if as_json:
-        click.echo(json.dumps(asdict(board), indent=2))
+        click.echo(json_text(asdict(board)))
         return
     lines = [f"{board.name}: {board.description}", f"core: {_core(board)}"]
     if board.memories:
@@ -77,7 +76,7 @@ def list_models(as_json: bool) -> None:
     """All known models, a line each, and where the file is."""
     documents = [_model(card) for card in model_cards()]
     if as_json:
-        click.echo(json.dumps(documents, indent=2))
+        click.echo(json_text(documents))
         return
     rows = [
         [one["name"], one["title"], one["task"], one["quantisation"], f"{one['size']:,}", one["state"]]
@@ -93,7 +92,7 @@ def show_model(name: str, as_json: bool) -> None:
     """One model's card, and where the file is."""
     document = _model(card_by_name(name))
     if as_json:
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json_text(document))
         return
     for key, value in document.items():
         text = ", ".join(value) if isinstance(value, list | tuple) else value

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any, TypeVar
 import click
 
 from mcu_deploy.cli.failure import as_error
-from mcu_deploy.cli.options import JSON_OPTION, Seconds
+from mcu_deploy.cli.options import JSON_OPTION, Seconds, json_text
 from mcu_deploy.cli.report import report
 from mcu_deploy.detect import SMOOTH_SECONDS, SUPPRESS_SECONDS
 from mcu_deploy.errors import UsageError
@@ -252,7 +251,7 @@ def _documented(as_json: bool, steps: Callable[[Progress, dict[str, Any]], None]
 
 def _print_json(document: dict[str, Any], progress: Progress) -> None:
     document["steps"] = [{"name": name, "seconds": seconds} for name, seconds in progress.steps]
-    click.echo(json.dumps(document, indent=2))
+    click.echo(json_text(document))
 
 
 def print_usage_failure(error: UsageError) -> None:

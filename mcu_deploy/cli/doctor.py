@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 
 import click
 
-from mcu_deploy.cli.options import JSON_OPTION
+from mcu_deploy.cli.options import JSON_OPTION, json_text
 from mcu_deploy.cli.table import table
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.tools import examine
@@ -25,7 +24,7 @@ def doctor(as_json: bool) -> int:
     """
     tools = examine()
     if as_json:
-        click.echo(json.dumps([asdict(tool) for tool in tools], indent=2))
+        click.echo(json_text([asdict(tool) for tool in tools]))
     else:
         rows = [
             [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import click
 
 from mcu_deploy import __version__
 from mcu_deploy.cli import frontend_report as report
-from mcu_deploy.cli.options import JSON_OPTION, Seconds
+from mcu_deploy.cli.options import JSON_OPTION, Seconds, json_text
 from mcu_deploy.frontend import load_spec, preset_names
 from mcu_deploy.frontend.keys import KEYS
 from mcu_deploy.frontend.spec import FrontendSpec
@@ -66,7 +65,7 @@ def frontend() -> None:
 def list_frontends(as_json: bool) -> None:
     """The presets, a line each."""
     documents = [summary(load_spec(name)) for name in preset_names()]
-    click.echo(json.dumps(documents, indent=2) if as_json else report.listing(documents))
+    click.echo(json_text(documents) if as_json else report.listing(documents))
 
 
 @frontend.command("show")
@@ -79,7 +78,7 @@ def show_frontend(name: str, tables: bool, as_json: bool) -> None:
     document = description(spec)
     if as_json or tables:
         document["tables"] = constants(spec)
-    click.echo(json.dumps(document, indent=2) if as_json else report.described(document))
+    click.echo(json_text(document) if as_json else report.described(document))
 
 
 @frontend.command("check")
@@ -132,7 +131,7 @@ def check_frontend(
             click.echo(report.checked(checks[-1]) + ("\n" if len(checks) < len(wanted) else ""))
     if as_json:
         document = {"schema": checking.SCHEMA, "mcu_deploy": __version__, "checks": checks}
-        click.echo(json.dumps(document, indent=2))
+        click.echo(json_text(document))
     return DIFFERS if any(check["verdict"] == "differs" for check in checks) else 0
 
 
@@ -212,7 +211,7 @@ def compare_precisions(
     """
     options = PrecisionOptions(model, wanted, inputs, labels, timeout)
     document = precision.compare_precisions(options, Progress(sys.stderr))
-    click.echo(json.dumps(document, indent=2) if as_json else report.precisions(document))
+    click.echo(json_text(document) if as_json else report.precisions(document))
 
 
 def _quantisation(spec: FrontendSpec, name: str, model: str | None) -> InputQuantisation:

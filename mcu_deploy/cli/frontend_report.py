@@ -152,8 +152,12 @@ def _deviation(entry: dict[str, Any] | None) -> list[str]:
     """The largest error and the SNR."""
     if entry is None:
         return ["-", "-"]
-    snr = entry["snr_db"]
-    return [f"{entry['max_error']:.2g}", "exact" if snr is None else f"{snr:.1f} dB"]
+    error, snr = entry["max_error"], entry["snr_db"]
+    if error is None:
+        return ["not finite", "-"]
+    if snr is None:
+        return [f"{error:.2g}", "-" if error else "exact"]
+    return [f"{error:.2g}", f"{snr:.1f} dB"]
 
 
 def _shape(shape: list[int]) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
 
-from mcu_deploy.cli.options import JSON_OPTION
+from mcu_deploy.cli.options import JSON_OPTION, json_text
 from mcu_deploy.cli.table import table
 from mcu_deploy.pipeline.inspection import inspect_model
 from mcu_deploy.registry.locate import resolve_model
@@ -22,7 +21,7 @@ def inspect(model: str, as_json: bool) -> None:
     MODEL is a .tflite file or a known model's name (mcu-deploy models list).
     """
     document = inspect_model(resolve_model(model))
-    click.echo(json.dumps(document, indent=2) if as_json else _text(document))
+    click.echo(json_text(document) if as_json else _text(document))
 
 
 def _text(document: dict[str, Any]) -> str:

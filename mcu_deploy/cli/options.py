@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 from typing import Any
 
 import click
 
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+
+
+def json_text(document: object) -> str:
+    """A document for programs. NaN and infinity have no JSON: whoever makes a document leaves them out."""
+    return json.dumps(document, indent=2, allow_nan=False)
 
 
 class Seconds(click.FloatRange):

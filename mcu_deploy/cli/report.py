@@ -138,8 +138,8 @@ def _features(runs: list[dict[str, Any]]) -> str:
     exact = [run["features_bit_exact"] for run in runs]
     if None in exact or all(exact):
         return _equal(None if None in exact else True)
-    error = max(run["features_max_error"] for run in runs)
-    return f"DIFFER by {error:.2g}"
+    errors = [run["features_max_error"] for run in runs]
+    return "DIFFER" if None in errors else f"DIFFER by {max(errors):.2g}"
 
 
 def _equal(value: bool | None) -> str:

@@ -32,7 +32,8 @@ class RunVerdict:
         scores: the first output, dequantised, flattened.
         reference_output: what the first output should be, flattened.
         features_bit_exact: every recorded front-end stage and the quantised input; None for a tensor input.
-        features_max_error: how far the recorded features are from the reference's; None for a tensor input.
+        features_max_error: how far the recorded features are from the reference's; None for a tensor input,
+            and where one of them is not finite.
         layers_bit_exact: every tensor that a step made; None where they were not captured.
         outputs_bit_exact: every output.
         difference: the first one in the order of computation, or None. Where the front end does not promise
@@ -194,9 +195,9 @@ def _comparable(
 
 
 def _max_error(pairs: Sequence[tuple[str, str, Array, Array]]) -> float | None:
-    """Of the last stage in floats: the features."""
+    """Of the last stage in floats: the features. None also where one is not finite."""
     for _, _, expected, actual in reversed(pairs):
-        if expected.dtype == np.float32:
+        if expected.dtype == np.float32 and np.isfinite(actual).all():
             return float(np.abs(actual.astype(np.float64) - expected.astype(np.float64)).max())
     return None
 

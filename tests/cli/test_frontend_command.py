@@ -422,6 +422,23 @@ def test_deviation() -> None:
     assert deviation.entry() == {"max_error": 0.0, "snr_db": None}
     deviation.add(np.float32([0.5]), np.array([0.0]))
     assert deviation.entry() == {"max_error": 0.5, "snr_db": 20.0}
+    deviation.add(np.float32([np.nan]), np.array([1.0]))
+    assert deviation.entry() == {"max_error": None, "snr_db": None}
+
+
+def test_features_that_should_be_zero_have_no_ratio(small: Path, frontend: Frontend, tmp_path: Path) -> None:
+    """Their errors have: that of silence, whose features less their mean are zeros."""
+    deviation = Deviation()
+    deviation.add(np.float32([0.25]), np.array([0.0]))
+    assert deviation.entry() == {"max_error": 0.25, "snr_db": None}
+    small.write_text(SMALL + "normalization = 'mean'\n")
+    silence = write_wav(tmp_path / "silence.wav", bytes(2 * 16000))
+    arguments = ("check", small, *NATIVE, "--input", silence)
+    result = frontend(*arguments, "--json")
+    document = json.loads(result.out, parse_constant=pytest.fail)
+    prepared = document["checks"][0]["stages"][-2]
+    assert prepared["stage"] == "prepared" and prepared["python_against_float64"]["snr_db"] is None
+    assert " inf" not in (text := frontend(*arguments).out) and "-inf" not in text
 
 
 # plot
