@@ -80,7 +80,7 @@ class _Chunk:
 
 
 def _chunks(values: Sequence[int], shift: int, size: int, highest: int, truncated: bool) -> list[_Chunk]:
-    """Symbols of quotients, where ``highest`` goes on, in chunks, with the remainders of what ends in each."""
+    """Symbols of quotients, where ``highest`` goes on, in chunks, and the remainders in these."""
     chunks = [_Chunk()]
     for value in values:
         quotient = value >> shift
