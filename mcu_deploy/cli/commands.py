@@ -13,6 +13,7 @@ from mcu_deploy.cli.doctor import doctor, setup
 from mcu_deploy.cli.failure import as_error
 from mcu_deploy.cli.frontend import frontend
 from mcu_deploy.cli.inspect import inspect
+from mcu_deploy.cli.tune import tune
 from mcu_deploy.errors import McuDeployError, UsageError
 from mcu_deploy.graph.text import one_line
 
@@ -30,7 +31,20 @@ def cli() -> None:
     """
 
 
-for _command in (deploy, generate, build, run, verify, inspect, frontend, boards, models, doctor, setup):
+for _command in (
+    deploy,
+    generate,
+    build,
+    run,
+    verify,
+    inspect,
+    tune,
+    frontend,
+    boards,
+    models,
+    doctor,
+    setup,
+):
     cli.add_command(_command)
 
 

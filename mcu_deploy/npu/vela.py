@@ -120,7 +120,7 @@ def check_configuration(name: str) -> str:
     if name in CONFIGURATIONS:
         return name
     raise UsageError(
-        f"--npu {printable(name)} is not known", _nearest(name, CONFIGURATIONS, ("none", *CONFIGURATIONS))
+        f"the NPU {printable(name)} is not known", _nearest(name, CONFIGURATIONS, ("none", *CONFIGURATIONS))
     )
 
 

@@ -81,8 +81,8 @@ def plot_frontend(
         InputError: an input is refused, or ``output`` cannot be a file.
         McuDeployError: the firmware could not be built or run, or the file not be written.
     """
-    _require_matplotlib()
-    _check_output(output)
+    require_matplotlib()
+    check_output(output)
     inputs = recorded_windows(options.inputs, spec, options.hop, options.pad)
     if len(inputs) > _MAX_WINDOWS:
         raise InputError(
@@ -98,7 +98,12 @@ def plot_frontend(
     return equal
 
 
-def _require_matplotlib() -> None:
+def require_matplotlib() -> None:
+    """Finds out that pictures can be drawn.
+
+    Raises:
+        ToolMissingError: they cannot; the hint says what to install.
+    """
     try:
         import matplotlib  # noqa: F401
     except ImportError:
@@ -108,7 +113,12 @@ def _require_matplotlib() -> None:
         ) from None
 
 
-def _check_output(output: Path) -> None:
+def check_output(output: Path) -> None:
+    """Finds out that ``output`` can be a picture's file.
+
+    Raises:
+        InputError: it cannot.
+    """
     if output.suffix.lower() != ".png":
         raise InputError(f"the output {output} is no .png file", "name one by -o OUT.png")
     if not output.parent.is_dir() or output.is_dir():

@@ -184,7 +184,7 @@ OPTIONS: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "front end of another shape": ((*FRONTEND, "--input", "in.wav"), 2, ("(49, 10)",)),
     "audio without front end": (("--input", "in.wav"), 2, ("--frontend",)),
     "ending": (("--input", "in.mp3"), 2, ("is not a file",)),
-    "npu": (("--npu", "ethos-u55-129"), 2, ("--npu", "did you mean 'ethos-u55-128'")),
+    "npu": (("--npu", "ethos-u55-129"), 2, ("ethos-u55-129", "did you mean 'ethos-u55-128'")),
     "npu option without npu": (("--npu-optimise", "size"), 2, ("--npu-optimise", "--npu")),
     "runtime": (("--runtime", "tflm"), 2, ("--runtime",)),
     "simulator": (("--simulator", "renode"), 2, ("renode", "qemu")),
