@@ -85,9 +85,14 @@ def _detections(document: dict[str, Any]) -> str:
 def _memory(memory: dict[str, Any]) -> str:
     if memory["flash_bytes"] is None:
         return f"arena {memory['arena_bytes']:,} bytes (built for this computer: no flash or RAM figures)"
+    parts = [f"the front end {memory['flash_frontend_bytes']:,}"]
+    if memory["flash_npu_driver_bytes"]:
+        parts.append(f"the NPU's driver {memory['flash_npu_driver_bytes']:,}")
+    if memory["flash_npu_model_bytes"]:
+        parts.append(f"its functional model {memory['flash_npu_model_bytes']:,}")
     flash = (
         f"flash {memory['flash_bytes']:,} bytes: model {memory['flash_constant_bytes']:,}, "
-        f"code {memory['flash_code_bytes']:,} (of it the front end {memory['flash_frontend_bytes']:,})"
+        f"code {memory['flash_code_bytes']:,} (of it {', '.join(parts)})"
     )
     stack = memory["stack_bytes"]
     ram = f"RAM {memory['ram_bytes']:,} bytes: arena {memory['arena_bytes']:,}, stack {stack:,}"
