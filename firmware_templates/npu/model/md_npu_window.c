@@ -3,7 +3,7 @@
 
 #include "md_npu_internal.h"
 
-#define MAX_KERNEL 64u /* with dilation */
+#define MAX_ELEMENTS 65536u /* of a kernel: pools have up to 256 x 256, convolutions fewer */
 
 /* The input has no size of its own in the settings: it is what the output needs, less the padding. */
 static bool open_axis(md_npu_model_t *npu, uint32_t kernel_setting, uint32_t pad_setting,
@@ -12,7 +12,7 @@ static bool open_axis(md_npu_model_t *npu, uint32_t kernel_setting, uint32_t pad
     axis->pad = md_npu_setting(npu, pad_setting);
     const uint32_t pads = axis->pad + md_npu_setting(npu, pad_after_setting);
     const uint64_t needed = (uint64_t)(out - 1) * axis->stride + reach;
-    if (reach > MAX_KERNEL || (reach - 1) % axis->dilation != 0) {
+    if ((reach - 1) % axis->dilation != 0) {
         return md_npu_fail(npu, MD_NPU_BAD_GEOMETRY, kernel_setting, reach - 1);
     }
     if (pads >= needed || needed - pads > 65536 * (axis->upscale ? 2 : 1)) {
@@ -37,10 +37,17 @@ bool md_npu_window_open(md_npu_model_t *npu, uint32_t ofm_height, uint32_t ofm_w
     *vertical = (md_npu_axis_t){.stride = (bits >> 1 & 1u) + (bits >> 9 & 7u) * 2 + 1,
                                 .dilation = (bits >> 4 & 1u) + 1,
                                 .upscale = upscale};
-    return open_axis(npu, MD_NPU_SET_KERNEL_HEIGHT_M1, MD_NPU_SET_IFM_PAD_TOP,
-                     MD_NPU_SET_IFM_PAD_BOTTOM, ofm_height, vertical) &&
-           open_axis(npu, MD_NPU_SET_KERNEL_WIDTH_M1, MD_NPU_SET_IFM_PAD_LEFT,
-                     MD_NPU_SET_IFM_PAD_RIGHT, ofm_width, horizontal);
+    if (!open_axis(npu, MD_NPU_SET_KERNEL_HEIGHT_M1, MD_NPU_SET_IFM_PAD_TOP,
+                   MD_NPU_SET_IFM_PAD_BOTTOM, ofm_height, vertical) ||
+        !open_axis(npu, MD_NPU_SET_KERNEL_WIDTH_M1, MD_NPU_SET_IFM_PAD_LEFT,
+                   MD_NPU_SET_IFM_PAD_RIGHT, ofm_width, horizontal)) {
+        return false;
+    }
+    if ((uint64_t)vertical->kernel * horizontal->kernel > MAX_ELEMENTS) {
+        return md_npu_fail(npu, MD_NPU_BAD_GEOMETRY, MD_NPU_SET_KERNEL_HEIGHT_M1,
+                           vertical->kernel - 1);
+    }
+    return true;
 }
 
 uint32_t md_npu_axis_input(const md_npu_axis_t *axis) {
