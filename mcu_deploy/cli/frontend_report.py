@@ -143,6 +143,8 @@ def _verdict(check: dict[str, Any]) -> str:
     what = f"{', '.join([check['frontend'], *kind])} on {check['board']} ({check['simulator']})"
     if check["verdict"] == "verified":
         return f"VERIFIED: {what}: {inputs}, every bit of every stage equals the Python reference"
+    if check["verdict"] == "measured" and check["simulator"] == "native":
+        return f"MEASURED: {what}: {inputs}; a build for this computer has no Helium: this is scalar code"
     if check["verdict"] == "measured":
         return f"MEASURED: {what}: {inputs}; this arithmetic has bits of its own"
     return f"DIFFERS: {what}: not the bits of the Python reference"

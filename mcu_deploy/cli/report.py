@@ -132,8 +132,10 @@ def _verdict(document: dict[str, Any]) -> str:
     where = f"{document['model']['name']} on {document['board']} ({document['simulator']})"
     if document["verdict"] == "verified":
         what = "every compared bit equals the Python reference"
-        if any(run["features_bit_exact"] is False for run in document["runs"]):
-            what += ", given the features that the target made (cmsis-helium promises no bits)"
+        if document["arithmetic"] == "cmsis-helium":
+            what += ", given the features that the target made (cmsis-helium promises no bits"
+            no_helium = "; a build for this computer has no Helium: this is scalar code"
+            what += f"{no_helium if document['simulator'] == 'native' else ''})"
         return f"VERIFIED: {where}: {inputs}, {what}"
     return f"DIFFERS: {where}: not the bits of the Python reference"
 

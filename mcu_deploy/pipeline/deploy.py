@@ -135,6 +135,7 @@ def _describe(project: Project, document: dict[str, Any]) -> None:
         "npu": entries.npu_entry(project.npu, project.plan) if project.npu else None,
         "runtime": project.runtime,
         "frontend": project.frontend.name if project.frontend else None,
+        "arithmetic": project.frontend.arithmetic if project.frontend and project.frontend.spectral else None,
         "output_dir": str(project.folder),
     }
 

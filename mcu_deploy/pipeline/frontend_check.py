@@ -28,8 +28,6 @@ Array = npt.NDArray[np.generic]
 Arrays = Mapping[str, Array]
 
 SCHEMA = "mcu-deploy/frontend-check/1"
-OTHER_BITS = "cmsis-helium"
-"""The arithmetic whose bits are not promised."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +128,7 @@ def check_frontend(
         "board": built.board.name,
         "simulator": built.simulator.name,
         "quantisation": asdict(quantisation),
-        "verdict": _verdict(spec, tallies),
+        "verdict": verdict(spec, all(tally.differing == 0 for tally in tallies.values())),
         "inputs": [
             {"input": vector.source, "start_seconds": vector.start_seconds, "samples": _samples(vector, spec)}
             for vector in inputs
@@ -166,10 +164,11 @@ def comparable(
     return values.reshape(made.shape)
 
 
-def _verdict(spec: FrontendSpec, tallies: Mapping[str, StageTally]) -> str:
-    if all(tally.differing == 0 for tally in tallies.values()):
-        return "verified"
-    return "measured" if spec.arithmetic == OTHER_BITS else "differs"
+def verdict(spec: FrontendSpec, equal: bool) -> str:
+    """``verified`` or ``differs``; where bits are not promised ``measured``, whatever they are."""
+    if not spec.promises_bits:
+        return "measured"
+    return "verified" if equal else "differs"
 
 
 def _first(tallies: Mapping[str, StageTally]) -> dict[str, Any] | None:

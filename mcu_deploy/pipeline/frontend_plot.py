@@ -16,7 +16,7 @@ from mcu_deploy.frontend.spec import FrontendSpec, features_stage
 from mcu_deploy.frontend.tables import mel_edges_hz, resize_tables
 from mcu_deploy.inputs import InputVector
 from mcu_deploy.pipeline.folder import write_atomically
-from mcu_deploy.pipeline.frontend_check import CheckOptions
+from mcu_deploy.pipeline.frontend_check import CheckOptions, verdict
 from mcu_deploy.pipeline.frontend_project import InputQuantisation, build_frontend
 from mcu_deploy.pipeline.frontend_runs import ComparedClip, run_clips
 from mcu_deploy.pipeline.frontend_signals import recorded_windows
@@ -63,7 +63,7 @@ def plot_frontend(
     options: CheckOptions,
     output: Path,
     progress: Progress,
-) -> bool:
+) -> str:
     """Draws the features of recordings into a PNG file.
 
     Args:
@@ -74,7 +74,7 @@ def plot_frontend(
         progress: gets the steps.
 
     Returns:
-        whether every bit of every stage is equal.
+        the verdict, as `mcu_deploy.pipeline.frontend_check.verdict` gives it.
 
     Raises:
         ToolMissingError: matplotlib is not installed.
@@ -93,9 +93,11 @@ def plot_frontend(
     pairs = [(name, *pair) for clip in clips for name, pair in clip.pairs.items()]
     equal = all(first_difference("frontend", *pair) is None for pair in pairs)
     where = f"{built.board.name}, {built.simulator.name}"
+    if built.simulator.name == "native" and not spec.promises_bits:
+        where += " (which has no Helium)"
     with progress.step("draw"):
         write_atomically(output, _png(spec, clips, _headline(spec, inputs, where, equal)))
-    return equal
+    return verdict(spec, equal)
 
 
 def require_matplotlib() -> None:

@@ -40,6 +40,7 @@ def empty_document() -> dict[str, Any]:
         "npu": None,
         "runtime": None,
         "frontend": None,
+        "arithmetic": None,
         "output_dir": None,
         "elf": None,
         "elf_sha256": None,

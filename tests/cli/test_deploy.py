@@ -252,3 +252,5 @@ def test_a_front_end_without_promised_bits_is_measured_and_the_model_still_judge
             True,
         )
         assert 0 < run["features_max_error"] < 0.05
+    native = mcu_deploy("deploy", keyword_model, *options[:-1], "--simulator", "native")
+    assert native.code == 0 and "a build for this computer has no Helium" in native.out.splitlines()[-1]
