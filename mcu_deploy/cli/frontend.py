@@ -16,7 +16,7 @@ from mcu_deploy.frontend.keys import KEYS
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.pipeline import frontend_check as checking
 from mcu_deploy.pipeline import frontend_plot as plotting
-from mcu_deploy.pipeline import frontend_precision as precision
+from mcu_deploy.pipeline import frontend_precision as comparing
 from mcu_deploy.pipeline.frontend_describe import constants, description, summary
 from mcu_deploy.pipeline.frontend_precision import PrecisionOptions
 from mcu_deploy.pipeline.frontend_project import InputQuantisation
@@ -143,13 +143,11 @@ def check_frontend(
 )
 @click.option(
     "--precision",
-    "precisions",
     type=click.Choice(KEYS["precision"].choices),
     help="In place of the front end's own.",
 )
 @click.option(
     "--arithmetic",
-    "arithmetics",
     type=click.Choice(KEYS["arithmetic"].choices),
     help="In place of the front end's own.",
 )
@@ -163,20 +161,22 @@ def plot_frontend(
     name: str,
     inputs: tuple[str, ...],
     output: Path,
-    precisions: str | None,
-    arithmetics: str | None,
+    precision: str | None,
+    arithmetic: str | None,
     model: str | None,
     **running: Any,
-) -> None:
+) -> int:
     """Draw the features from Python and from the MCU side by side, and their difference, into a PNG.
 
-    Needs matplotlib: pip install "mcu-deploy[plot]".
+    Ends with 3 where bits differ, as check does. Needs matplotlib: pip install "mcu-deploy[plot]".
     """
     spec = load_spec(name)
-    (variant,) = variants(spec, [precisions] if precisions else (), [arithmetics] if arithmetics else ())
+    (variant,) = variants(spec, [precision] if precision else (), [arithmetic] if arithmetic else ())
     options = checking.CheckOptions(inputs=inputs, **running)
-    plotting.plot_frontend(variant, _quantisation(spec, name, model), options, output, Progress(sys.stderr))
+    quantisation = _quantisation(spec, name, model)
+    verdict = plotting.plot_frontend(variant, quantisation, options, output, Progress(sys.stderr))
     click.echo(output)
+    return DIFFERS if verdict == "differs" else 0
 
 
 @frontend.command("precision")
@@ -210,7 +210,7 @@ def compare_precisions(
     CSV file, else from the folder's name, else from the words of the file's name, one a window.
     """
     options = PrecisionOptions(model, wanted, inputs, labels, timeout)
-    document = precision.compare_precisions(options, Progress(sys.stderr))
+    document = comparing.compare_precisions(options, Progress(sys.stderr))
     click.echo(json_text(document) if as_json else report.precisions(document))
 
 

@@ -205,6 +205,16 @@ def test_other_arithmetic_is_measured_not_judged(small: Path, tools: None, front
     assert "VERIFIED: small, float32, scalar" in text and "MEASURED: small, float32, cmsis-helium" in text
 
 
+def test_arithmetic_that_this_computer_has_not_is_not_verified(small: Path, frontend: Frontend) -> None:
+    """Scalar code of this precision has the bits of Python, which says nothing of the Helium code."""
+    arguments = ("check", small, *NATIVE, "--arithmetic", "cmsis-helium", "--precision", "q31")
+    (check,) = checks(frontend(*arguments, "--json"))
+    assert check["verdict"] == "measured" and all(stage["bits_equal"] for stage in check["stages"])
+    last = frontend(*arguments).out.splitlines()[-1]
+    assert last.startswith("MEASURED: small, q31, cmsis-helium")
+    assert "a build for this computer has no Helium" in last
+
+
 def test_every_precision_is_verified(small: Path, frontend: Frontend) -> None:
     precisions = ["q15", "float32", "q31"]
     arguments = [word for name in precisions for word in ("--precision", name)]
@@ -292,16 +302,13 @@ def test_two_checks_of_one_front_end_at_once(small: Path, environment: dict[str,
         assert process.returncode == 0, err.decode()
 
 
-@pytest.mark.parametrize(("table", "stage"), [("window", "windowed"), ("mel_weights", "mel"), ("dct", "dct")])
-def test_a_wrong_constant_is_located(
-    table: str,
-    stage: str,
-    small: Path,
-    environment: dict[str, str],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    """A digit of a table in the C code is changed: the first stage that uses it is named."""
+@pytest.fixture
+def damage(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Changes a digit of a table in the C code that commands of this process generate."""
+    return lambda table: change_a_digit(table, environment, monkeypatch)
+
+
+def change_a_digit(table: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     made = frontend_project.project_files
     name = PurePosixPath("generated/frontend_tables.c")
 
@@ -317,6 +324,19 @@ def test_a_wrong_constant_is_located(
     monkeypatch.setattr(frontend_project, "project_files", damaged)
     for key, value in environment.items():
         monkeypatch.setenv(key, value)
+
+
+@pytest.mark.parametrize(("table", "stage"), [("window", "windowed"), ("mel_weights", "mel"), ("dct", "dct")])
+def test_a_wrong_constant_is_located(
+    table: str,
+    stage: str,
+    small: Path,
+    damage: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The first stage that uses it is named."""
+    damage(table)
     arguments = ["mcu-deploy", "frontend", "check", str(small), *NATIVE]
     monkeypatch.setattr(sys, "argv", arguments)
     assert commands.run_command() == 3
@@ -468,6 +488,22 @@ def test_plot_makes_a_picture(name: str, wav: Path, frontend: Frontend, tmp_path
     assert sorted(tmp_path.glob("*out.png*")) == [output]
     again = frontend("plot", name, "--input", wav, *NATIVE, "-o", output)
     assert again.code == 0 and output.read_bytes() == data  # replaced by the same
+
+
+def test_plot_of_a_difference_ends_as_check_does(
+    small: Path,
+    wav: Path,
+    damage: Callable[[str], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    pytest.importorskip("matplotlib")
+    damage("window")
+    output = tmp_path / "out.png"
+    arguments = ["frontend", "plot", str(small), "--input", str(wav), *NATIVE, "-o", str(output)]
+    monkeypatch.setattr(sys, "argv", ["mcu-deploy", *arguments])
+    assert commands.run_command() == 3
+    assert output.is_file()
 
 
 def test_plot_refuses_bad_output_and_input(wav: Path, frontend: Frontend, tmp_path: Path) -> None:
