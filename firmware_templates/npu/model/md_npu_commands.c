@@ -19,7 +19,7 @@ static const uint16_t KNOWN_PAYLOADS[] = {
 };
 
 static bool is_known(const uint16_t *known, uint32_t count, uint32_t index) {
-    return index / 16 < count && (known[index / 16] >> index % 16 & 1u);
+    return index / 16 < count && ((uint32_t)known[index / 16] >> index % 16 & 1u);
 }
 
 static bool set(md_npu_model_t *npu, uint32_t word) {
