@@ -92,10 +92,13 @@ static void reduce_sum(md_npu_model_t *npu, const pool_t *pool) {
 /* The kernel's reach and padding, and the depths of input and output, must suit the mode. */
 static bool check_pool(md_npu_model_t *npu, const pool_t *pool) {
     const uint32_t ifm_depth = md_npu_setting(npu, MD_NPU_SET_IFM_DEPTH_M1) + 1;
+    /* Padding behind the input shows only in that the input is smaller than the output. */
     const bool has_kernel = pool->vertical.kernel > 1 || pool->horizontal.kernel > 1 ||
                             pool->vertical.pad || pool->horizontal.pad ||
                             pool->vertical.stride > 1 || pool->horizontal.stride > 1 ||
-                            pool->vertical.upscale;
+                            pool->vertical.upscale ||
+                            pool->vertical.extent != pool->output.ofm.height ||
+                            pool->horizontal.extent != pool->output.ofm.width;
     if (pool->mode == POOL_REDUCE_SUM && has_kernel) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_KERNEL_HEIGHT_M1,
                            pool->vertical.kernel - 1);
