@@ -89,19 +89,27 @@ static void reduce_sum(md_npu_model_t *npu, const pool_t *pool) {
     }
 }
 
+/* Whether OFM_SCALE states a scale other than 1. */
+static bool is_scaled(const md_npu_model_t *npu, const md_npu_scale_t *scale) {
+    return md_npu_scale_is_global(npu) && (scale->scale != 1 || scale->shift != 0);
+}
+
 /* The kernel's reach and padding, and the depths of input and output, must suit the mode. */
 static bool check_pool(md_npu_model_t *npu, const pool_t *pool) {
     const uint32_t ifm_depth = md_npu_setting(npu, MD_NPU_SET_IFM_DEPTH_M1) + 1;
     /* Padding behind the input shows only in that the input is smaller than the output. */
-    const bool has_kernel = pool->vertical.kernel > 1 || pool->horizontal.kernel > 1 ||
-                            pool->vertical.pad || pool->horizontal.pad ||
-                            pool->vertical.stride > 1 || pool->horizontal.stride > 1 ||
-                            pool->vertical.upscale ||
-                            pool->vertical.extent != pool->output.ofm.height ||
-                            pool->horizontal.extent != pool->output.ofm.width;
+    const bool has_kernel =
+        pool->vertical.kernel > 1 || pool->horizontal.kernel > 1 || pool->vertical.pad ||
+        pool->horizontal.pad || pool->vertical.stride > 1 || pool->horizontal.stride > 1 ||
+        pool->vertical.upscale || pool->vertical.extent != pool->output.ofm.height ||
+        pool->horizontal.extent != pool->output.ofm.width;
     if (pool->mode == POOL_REDUCE_SUM && has_kernel) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_KERNEL_HEIGHT_M1,
                            pool->vertical.kernel - 1);
+    }
+    if (pool->counts && is_scaled(npu, &pool->output.scale)) {
+        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_PAYLOAD | MD_NPU_SET_OFM_SCALE,
+                           pool->output.scale.scale);
     }
     if (pool->mode == POOL_REDUCE_SUM ? pool->output.ofm.depth != 1
                                       : pool->output.ofm.depth != ifm_depth) {
@@ -114,14 +122,20 @@ static bool check_pool(md_npu_model_t *npu, const pool_t *pool) {
 bool md_npu_pooling(md_npu_model_t *npu, uint32_t mode) {
     const bool is_global = md_npu_scale_is_global(npu);
     const uint32_t ifm_depth = md_npu_setting(npu, MD_NPU_SET_IFM_DEPTH_M1) + 1;
-    pool_t pool = {.mode = mode, .counts = mode == POOL_AVERAGE && !is_global};
+    pool_t pool = {.mode = mode};
     if (mode > POOL_REDUCE_SUM) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_OP_POOL, mode);
     }
+    /* The NPU finds the number of elements by itself where there is padding, whatever the scale. */
+    const bool has_padding = md_npu_setting(npu, MD_NPU_SET_IFM_PAD_TOP) ||
+                             md_npu_setting(npu, MD_NPU_SET_IFM_PAD_LEFT) ||
+                             md_npu_setting(npu, MD_NPU_SET_IFM_PAD_BOTTOM) ||
+                             md_npu_setting(npu, MD_NPU_SET_IFM_PAD_RIGHT);
     if (mode == POOL_REDUCE_SUM && !is_global) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_OFM_PRECISION,
                            md_npu_setting(npu, MD_NPU_SET_OFM_PRECISION));
     }
+    pool.counts = mode == POOL_AVERAGE && (!is_global || has_padding);
     const md_npu_scaling_kind_t scaling =
         mode == POOL_MAX ? MD_NPU_SCALE_NONE : MD_NPU_SCALE_GLOBAL;
     if (!md_npu_output_open(npu, scaling, &pool.output) ||
