@@ -81,10 +81,8 @@ static void scale_operands(const elementwise_t *op, int64_t *a, int64_t *b) {
     }
 }
 
-/* value / 2^shift, rounded as the output's rounding mode says. */
 static int64_t shift_right(int64_t value, int64_t shift, md_npu_rounding_t rounding) {
-    const md_npu_scale_t scale = {1, (uint32_t)(shift < 0 ? 0 : shift > 63 ? 63 : shift)};
-    return md_npu_scale(value, scale, rounding);
+    return md_npu_shift(value, (uint32_t)(shift < 0 ? 0 : shift > 63 ? 63 : shift), rounding);
 }
 
 static int64_t shift_left(int64_t value, int64_t shift) {
@@ -98,7 +96,8 @@ static int64_t shift_left(int64_t value, int64_t shift) {
 static int64_t combine(const elementwise_t *op, int64_t a, int64_t b) {
     switch (op->mode) {
     case ELEMENTWISE_MUL:
-        return a * b;
+        return op->ifm.bytes == 4 ? md_npu_shift(a * b, op->output.scale.shift, op->output.rounding)
+                                  : a * b;
     case ELEMENTWISE_ADD:
         scale_operands(op, &a, &b);
         return a + b;
@@ -200,10 +199,14 @@ static bool open_operand_scaling(md_npu_model_t *npu, elementwise_t *op) {
     return true;
 }
 
-/* MUL, ADD, SUB and ABS scale their results; LRELU what is negative; the others nothing. */
-static md_npu_scaling_kind_t output_scaling(uint32_t mode) {
+/* MUL, ADD, SUB and ABS scale their results; LRELU what is negative; the others nothing. Of the scale of
+ * a product of 32 bits by 32 only the shift counts: Vela writes scales of 1 and 2^30 with the same
+ * shift for the same product (in SQUARED_DIFFERENCE and SOFTMAX). */
+static md_npu_scaling_kind_t output_scaling(md_npu_model_t *npu, uint32_t mode) {
+    const uint32_t ifm_width = md_npu_setting(npu, MD_NPU_SET_IFM_PRECISION) >> 2 & 3u;
     switch (mode) {
     case ELEMENTWISE_MUL:
+        return ifm_width == 2 ? MD_NPU_SCALE_NONE : MD_NPU_SCALE_GLOBAL;
     case ELEMENTWISE_ADD:
     case ELEMENTWISE_SUB:
     case ELEMENTWISE_ABS:
@@ -222,7 +225,7 @@ bool md_npu_elementwise(md_npu_model_t *npu, uint32_t mode) {
     if (upscale != 0) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_IFM_UPSCALE, upscale);
     }
-    if (!md_npu_output_open(npu, output_scaling(mode), &op.output)) {
+    if (!md_npu_output_open(npu, output_scaling(npu, mode), &op.output)) {
         return false;
     }
     const md_npu_feature_map_t *ofm = &op.output.ofm;

@@ -58,6 +58,11 @@ int32_t md_npu_scale(int64_t value, md_npu_scale_t scale, md_npu_rounding_t roun
     return (int32_t)clamp64(result, INT32_MIN, INT32_MAX);
 }
 
+int32_t md_npu_shift(int64_t value, uint32_t shift, md_npu_rounding_t rounding) {
+    const int64_t result = scale_wide(value, 1, rounding_term(value < 0, shift, rounding), shift);
+    return (int32_t)clamp64(result, INT32_MIN, INT32_MAX);
+}
+
 int64_t md_npu_scale_entry(const uint8_t *entry, md_npu_scale_t *scale) {
     uint64_t bias = 0;
     for (uint32_t i = 0; i < 5; i++) {

@@ -19,6 +19,9 @@ typedef struct {
  * accumulator exceeds are limited to them first. */
 int32_t md_npu_scale(int64_t value, md_npu_scale_t scale, md_npu_rounding_t rounding);
 
+/* value / 2^shift, rounded, and limited to 32 bits. */
+int32_t md_npu_shift(int64_t value, uint32_t shift, md_npu_rounding_t rounding);
+
 /* An entry of a scale table: 10 bytes, the bias (40 bits, signed), the scale (32), the shift (6). */
 #define MD_NPU_SCALE_ENTRY_BYTES 10u
 int64_t md_npu_scale_entry(const uint8_t *entry, md_npu_scale_t *scale);
