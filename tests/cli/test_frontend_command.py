@@ -140,7 +140,7 @@ def test_show_of_a_file(small: Path, frontend: Frontend) -> None:
         ("kind = ", "not a TOML file"),
         ("preset = 'micronet-kws'\nfft_sise = 512", "did you mean 'fft_size'?"),
         ("preset = 'micronet-kws'\nwindow = 'han-periodic'", "did you mean 'hann-periodic'?"),
-        ("preset = 'micronet-kws'\nclip_samples = 20000", "clip_samples = 20000 does not make frames = 49"),
+        ("preset = 'micronet-kws'\nclip_samples = 20000", "frames = 61, or clip_samples = 16000 to 16319"),
         ("", "key 'kind' is missing"),
     ],
 )
