@@ -48,6 +48,8 @@ def load_spec(name_or_path: str | Path) -> FrontendSpec:
 
 def _read_spec(path: Path) -> FrontendSpec:
     try:
+        if path.exists() and not path.is_file():  # a pipe may never end
+            raise OSError(0, "it is not a file")
         with path.open("rb") as file:
             content = file.read(_MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path

@@ -264,6 +264,16 @@ def test_a_file_that_cannot_be_read(tmp_path, name):
         load_spec(tmp_path / name)
 
 
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_what_may_never_end_is_no_file(tmp_path, kind):
+    path = Path("/dev/zero")
+    if kind == "pipe":
+        path = tmp_path / "pipe.toml"
+        os.mkfifo(path)
+    with pytest.raises(InputError, match=r"cannot read the front end .*it is not a file"):
+        load_spec(path)
+
+
 def test_bytes_that_are_not_text(tmp_path):
     path = tmp_path / "bad.toml"
     path.write_bytes(b"kind = '\xff'")
