@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+import io
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mcu_deploy.errors import InputError
-from mcu_deploy.graph.text import printable
+from mcu_deploy.graph.text import one_line, printable
 
 _UNKNOWN, _SILENCE = "_unknown_", "_silence_"
 _NOISE_FOLDER = "_background_noise_"
 _MAX_TABLE_BYTES = 64 << 20
+_HINT = "write lines of two fields: file,label"
 
 
 @dataclass(frozen=True)
@@ -55,31 +57,48 @@ def read_label_table(path: Path, labels: Sequence[str]) -> dict[str, str]:
         labels: the model's classes.
 
     Raises:
-        InputError: it cannot be read, or a line is not such, or names no class of the model.
+        InputError: it cannot be read, or a line is not such, or names no class of the model, or another
+            than an earlier line for the same file.
     """
-    hint = "write lines of two fields: file,label"
-    try:
-        if path.stat().st_size > _MAX_TABLE_BYTES:
-            raise InputError(f"{path} is larger than {_MAX_TABLE_BYTES >> 20} MiB", hint)
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"cannot read the labels {path}: {printable(reason)}", hint) from None
+    shown = one_line(str(path))
     table: dict[str, str] = {}
-    for number, row in enumerate(rows, start=1):
+    for number, row in _lines(path, shown):
         fields = [field.strip() for field in row]
-        if number == 1 and fields == ["file", "label"]:
+        if fields == ["file", "label"] and not table:
             continue
         if len(fields) != 2:
-            raise InputError(f"{path}: line {number} has {len(fields)} fields", hint)
-        if fields[1] not in labels:
+            raise InputError(f"{shown}: line {number} has {len(fields)} fields", _HINT)
+        file, label = fields
+        if label not in labels:
             raise InputError(
-                f"{path}: line {number}: {printable(fields[1])} is no class of the model",
+                f"{shown}: line {number}: {printable(label)} is no class of the model",
                 f"its classes are {', '.join(labels)}" if labels else "the model's classes are not known",
             )
-        table[fields[0]] = fields[1]
+        if table.setdefault(file, label) != label:
+            raise InputError(
+                f"{shown}: line {number}: {printable(file, 200)} is {label}, and in an earlier line "
+                f"{table[file]}",
+                "remove one of the lines; files of the same name are told apart by their paths",
+            )
     return table
+
+
+def _lines(path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
+    """The rows that are not empty, each with the number of its last line."""
+    try:
+        if path.exists() and not path.is_file():  # a pipe may never end
+            raise OSError(0, "it is not a file")
+        with path.open("rb") as file:
+            data = file.read(_MAX_TABLE_BYTES + 1)
+        if len(data) > _MAX_TABLE_BYTES:
+            raise InputError(f"{shown} is larger than {_MAX_TABLE_BYTES >> 20} MiB", _HINT)
+        reader = csv.reader(io.StringIO(data.decode("utf-8-sig"), newline=""))
+        for row in reader:
+            if row:
+                yield reader.line_num, row
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"cannot read the labels {shown}: {printable(reason)}", _HINT) from None
 
 
 def window_labels(

@@ -17,14 +17,14 @@ import pytest
 from command import COMMAND, Result, assert_refused, chirp, dense_model, listing, mcu_deploy, write_wav
 
 from mcu_deploy.cli import commands
-from mcu_deploy.errors import ToolMissingError
+from mcu_deploy.errors import InputError, ToolMissingError
 from mcu_deploy.frontend import load_spec, preset_names, stages
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.frontend.definition import dct_rows, mel_filters, window
 from mcu_deploy.frontend.keys import KEYS
 from mcu_deploy.pipeline import frontend_project
 from mcu_deploy.pipeline.frontend_deviation import Deviation
-from mcu_deploy.pipeline.frontend_labels import Recording, find_recordings, window_labels
+from mcu_deploy.pipeline.frontend_labels import Recording, find_recordings, read_label_table, window_labels
 from mcu_deploy.pipeline.frontend_signals import built_in_signals
 from mcu_deploy.pipeline.frontend_variants import variants
 from mcu_deploy.resources import resource_dir
@@ -579,6 +579,47 @@ def test_precision_takes_labels_from_folders_and_tables(frontend: Frontend, tmp_
     assert_refused(frontend(*arguments, "--labels", table), 2, "line 1 has 1 fields")
     table.write_bytes(b"\xff\xfe")
     assert_refused(frontend(*arguments, "--labels", table), 2, "cannot read the labels")
+
+
+LABELS = ("yes", "no")
+
+
+@pytest.mark.parametrize(
+    ("content", "table"),
+    [
+        (b"\xef\xbb\xbffile,label\r\na.wav,yes\r\n", {"a.wav": "yes"}),
+        (b"\n\nfile,label\na.wav, no\n\n", {"a.wav": "no"}),
+        (b"a.wav,yes\na.wav,yes\n", {"a.wav": "yes"}),
+        (b'"a,b.wav",no\n', {"a,b.wav": "no"}),
+        (b"", {}),
+    ],
+)
+def test_label_tables(content: bytes, table: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_bytes(content)
+    assert read_label_table(tmp_path / "labels.csv", LABELS) == table
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"a.wav,yes\n\n\nb.wav,perhaps\n", 'line 4: "perhaps" is no class'),
+        (b"a.wav,yes\n\nb.wav\n", "line 3 has 1 fields"),
+        (b"a.wav,yes\n\na.wav,no\n", 'line 3: "a.wav" is no, and in an earlier line yes'),
+        (b"\xff\xfe", "cannot read the labels"),
+    ],
+)
+def test_label_tables_that_are_refused(content: bytes, words: str, tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_bytes(content)
+    with pytest.raises(InputError, match=words) as caught:
+        read_label_table(tmp_path / "labels.csv", LABELS)
+    assert caught.value.hint
+
+
+def test_labels_that_may_never_end_are_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", Path("/dev/zero"), tmp_path):
+        with pytest.raises(InputError, match=r"cannot read the labels .*it is not a file"):
+            read_label_table(path, LABELS)
 
 
 def test_precision_without_labels_tells_the_agreement(
