@@ -10,7 +10,7 @@ MODEL ?= kws-demo
 INPUT ?= $(if $(filter kws-demo,$(MODEL)),$(wildcard models/kws_demo/recordings/*.wav))
 OUTPUT ?= mcu-deploy-out/demo
 
-.PHONY: demo test lint format bench train-kws-demo setup setup-dev clean
+.PHONY: demo test lint format bench fuzz train-kws-demo setup setup-dev clean
 
 demo: setup
 	$(BIN)/mcu-deploy deploy "$(MODEL)" --force --output-dir "$(OUTPUT)" $(addprefix --input ,$(INPUT))
@@ -31,6 +31,20 @@ format: setup-dev
 
 bench: setup
 	$(BIN)/python benchmarks/deployments.py
+
+# Hostile command and weight streams for the NPU's model, on one core for FUZZ_SECONDS each. Needs clang and
+# its libFuzzer (Debian: clang, libclang-rt-dev). What breaks the model is left in build/fuzz as crash-*.
+FUZZ_SECONDS ?= 1800
+NPU_MODEL := firmware_templates/npu/model
+fuzz: setup-dev
+	mkdir -p build/fuzz/found-model build/fuzz/found-weights
+	$(BIN)/python tests/npu/fuzz/corpus.py build/fuzz/corpus $(MODELS)
+	for name in model weights; do \
+	  clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -I$(NPU_MODEL) \
+	    tests/npu/fuzz/fuzz_npu_$$name.c $(NPU_MODEL)/*.c -o build/fuzz/fuzz_npu_$$name && \
+	  (cd build/fuzz && nice ./fuzz_npu_$$name -timeout=10 -max_len=16384 -max_total_time=$(FUZZ_SECONDS) \
+	    -print_final_stats=1 found-$$name corpus/$$name) || exit 1; \
+	done
 
 # Makes models/kws_demo anew: an hour on two cores, and needs the MicroNets on MCU_DEPLOY_MODEL_PATH.
 train-kws-demo:
