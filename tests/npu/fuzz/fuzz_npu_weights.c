@@ -78,6 +78,10 @@ static void unpack(const md_npu_weights_layout_t *layout, const uint8_t *data, u
         if (out == NULL) {
             abort();
         }
+        md_npu_weights_t refused = reader;
+        if (md_npu_weights_unpack(&refused, out, (uint32_t)elements - 1u, &strides)) {
+            abort();
+        }
         if (md_npu_weights_unpack(&reader, out, (uint32_t)elements, &strides)) {
             compare(&bricks, first, out, &strides);
         }
