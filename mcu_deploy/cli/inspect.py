@@ -48,6 +48,8 @@ def _text(document: dict[str, Any]) -> str:
     if document["arena_bytes"] is not None:
         total += f", arena {document['arena_bytes']:,} bytes"
     parts.append(total)
+    if document["vela"]:
+        parts.append(f"on an Ethos-U: mcu-deploy tune compares its configurations (Vela {document['vela']})")
     if document["problems"]:
         parts.append("cannot be deployed:\n" + "\n".join(f"  - {line}" for line in document["problems"]))
     return "\n\n".join(parts)

@@ -31,8 +31,8 @@ CONFIGURATIONS = (
 OPTIMISE = ("performance", "size")
 
 TIMEOUT = 300.0
-_PACKAGE = "ethos-u-vela"
-_REMEDY = f"pip install {_PACKAGE}"
+PACKAGE = "ethos-u-vela"
+_REMEDY = f"pip install {PACKAGE}"
 _MAX_OUTPUT_BYTES = 1 << 30
 # Vela's own figures of memory are in KiB.
 _KIB = 1024
@@ -214,7 +214,7 @@ def vela_version() -> str:
     Raises:
         ToolMissingError: it is not.
     """
-    version = package_version(_PACKAGE)
+    version = package_version(PACKAGE)
     if version is None:
         raise ToolMissingError("cannot find Vela, which --npu needs", _REMEDY)
     return version

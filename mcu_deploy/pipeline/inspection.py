@@ -11,9 +11,11 @@ from mcu_deploy.graph.ir import Graph, Operator, Tensor
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import read_model
 from mcu_deploy.graph.text import printable
+from mcu_deploy.npu.vela import PACKAGE as VELA_PACKAGE
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.registry.cards import card_by_hash
+from mcu_deploy.tools import package_version
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
@@ -42,6 +44,7 @@ def inspect_graph(graph: Graph) -> dict[str, Any]:
         "arena_bytes": plan.arena_bytes if plan else None,
         "constant_bytes": plan.constant_bytes if plan else None,
         "problems": problems,
+        "vela": package_version(VELA_PACKAGE),
     }
 
 

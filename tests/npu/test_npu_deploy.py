@@ -16,6 +16,7 @@ from mcu_deploy.graph.writer import write_model
 from mcu_deploy.pipeline.generate import generate, project_reserves
 from mcu_deploy.pipeline.options import GenerateOptions
 from mcu_deploy.pipeline.progress import Progress
+from mcu_deploy.pipeline.project import load_project
 from mcu_deploy.simulate import runner
 from mcu_deploy.simulate.npu_failures import NpuFailureError
 from mcu_deploy.simulate.records import TensorInput
@@ -269,12 +270,43 @@ def test_placement_obeys_the_npu_s_reach(tools: None, tmp_path: Path) -> None:
     assert "> md_isram" in arena[:200]
 
 
+def test_the_sanitizers_find_nothing(tools: None, tmp_path: Path) -> None:
+    model, folder = write(npu_models.mixed(), tmp_path), tmp_path / "project"
+    options = ("--npu", "ethos-u65-512", "--simulator", "native", "--random", 3, "--output-dir", folder)
+    assert mcu_deploy("deploy", model, *options).code == 0
+    firmware = build(folder, "sanitize")
+    project = load_project(folder)
+    given = [TensorInput(bytes(range(256)))]
+    native = runner.find_simulator(project.board, "native")
+    record = runner.run(firmware, project.board, native, given, tmp_path / "run")
+    assert len(record.runs) == 1
+
+
+@pytest.mark.parametrize("simulator", ["native", "qemu"])
+def test_the_functional_model_always(simulator: str, tools: None, tmp_path: Path) -> None:
+    model, folder = write(npu_models.all_on_npu(), tmp_path), tmp_path / "project"
+    options = ("--npu", "ethos-u55-256", "--npu-model", "on", "--simulator", simulator)
+    assert mcu_deploy("deploy", model, *options, "--output-dir", folder).code == 0
+    verified = mcu_deploy("verify", folder, "--json")
+    assert verified.code == 0
+    assert verified.document["npu"]["model"] == "on"
+
+
+def test_a_stream(tools: None, tmp_path: Path) -> None:
+    recording = Path(__file__).parents[2] / "models/kws_demo/recordings/up_down_annie.wav"
+    options = ("--npu", "ethos-u55-128", "--stream", "--input", recording, "--simulator", "native", "--json")
+    result = mcu_deploy("deploy", "kws-demo", *options, cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert result.document["verdict"] == "verified"
+    assert len(result.document["runs"]) > 5
+
+
 @pytest.mark.qemu
 @pytest.mark.parametrize("name", REAL_MODELS)
 @pytest.mark.parametrize("configuration", CONFIGURATIONS)
 def test_real_models(configuration: str, name: str, model_path: File, tools: None, tmp_path: Path) -> None:
     folder = tmp_path / "project"
-    for simulator, count in (("native", 50), ("qemu", 1)):
+    for simulator, count in (("native", 10), ("qemu", 1)):
         options = ("--npu", configuration, "--simulator", simulator, "--random", count, "--json")
         result = mcu_deploy("deploy", model_path(name), *options, "--output-dir", folder)
         assert result.code == 0, result.err + result.out[-2000:]
