@@ -292,6 +292,26 @@ def test_the_functional_model_always(simulator: str, tools: None, tmp_path: Path
     assert verified.document["npu"]["model"] == "on"
 
 
+@pytest.mark.qemu
+def test_the_npu_s_interrupt_reaches_the_driver(tools: None, tmp_path: Path) -> None:
+    """QEMU has no NPU to raise it: it is made pending by the core, before each run. Elsewhere it faults."""
+    model, folder = write(npu_models.mixed(), tmp_path), tmp_path / "project"
+    assert mcu_deploy("generate", model, "--npu", "ethos-u55-128", "--output-dir", folder).code == 0
+    driver = folder / "src" / "npu" / "driver" / "md_npu_step.c"
+    original = driver.read_text()
+    for interrupt, code in ((56, 0), (57, 1)):
+        driver.write_text(
+            original
+            + "\nvoid md_npu_clean_cache(const void *data, uint32_t bytes) {\n"
+            + "    (void)data;\n    (void)bytes;\n"
+            + f"    *(volatile uint32_t *)0xE000E104u = 1u << {interrupt - 32};\n"
+            + f"    *(volatile uint32_t *)0xE000E204u = 1u << {interrupt - 32};\n}}\n"
+        )
+        result = mcu_deploy("run", folder, "--simulator", "qemu")
+        assert result.code == code, result.err
+    assert "faulted" in result.err
+
+
 def test_a_stream(tools: None, tmp_path: Path) -> None:
     recording = Path(__file__).parents[2] / "models/kws_demo/recordings/up_down_annie.wav"
     options = ("--npu", "ethos-u55-128", "--stream", "--input", recording, "--simulator", "native", "--json")
