@@ -18,7 +18,7 @@
 #define MD_NPU_WEIGHTS_PALETTE 32u    /* the most entries of a palette */
 #define MD_NPU_WEIGHTS_CHUNK 12u      /* the most symbols of a chunk */
 #define MD_NPU_WEIGHTS_QUEUE 64u      /* decoded and not yet given out; a power of two */
-#define MD_NPU_WEIGHTS_MAX_KERNEL 64u /* height and width, without dilation */
+#define MD_NPU_WEIGHTS_MAX_KERNEL 4096u /* height and width, without dilation */
 #define MD_NPU_WEIGHTS_MAX_DEPTH 65536u
 
 typedef enum {
