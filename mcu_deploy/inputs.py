@@ -6,7 +6,6 @@ import math
 import shlex
 import tokenize
 import warnings
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,13 +19,11 @@ from mcu_deploy.frontend.clip import quantise
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.graph.ir import Tensor
 from mcu_deploy.graph.text import one_line, printable
+from mcu_deploy.wav import WavError, open_wav
 
 MAX_BATCH_BYTES = 256 << 20
 
-# What the standard library's reader was seen to raise for damaged files.
-_WAV_ERRORS = (wave.Error, EOFError, OSError, ValueError, OverflowError, RuntimeError)
-
-# The same of NumPy's reader of .npy headers.
+# What NumPy's reader of .npy headers was seen to raise for damaged files.
 _NPY_ERRORS = (
     ValueError,
     OSError,
@@ -321,24 +318,21 @@ def _read_wav(name: str, frontend: FrontendSpec) -> npt.NDArray[np.int16]:
     shown = shlex.quote(name) if name.isprintable() else "IN.wav"
     convert = f"convert it: sox {shown} -r {frontend.sample_rate_hz} -c {frontend.channels} -b 16 out.wav"
     try:
-        with wave.open(name, "rb") as file:
-            rate, channels, width = file.getframerate(), file.getnchannels(), file.getsampwidth()
-            stated = file.getnframes()
-            _check_wav(name, rate, channels, width, frontend, convert)
-            # No more than the file can hold: a reader allocates first what a header promises.
-            data = file.readframes(min(stated, Path(name).stat().st_size))
-    except _WAV_ERRORS as error:
-        reason = printable(str(error)) if str(error) else "the file ends too early"
+        wav = open_wav(Path(name))
+        _check_wav(name, wav.rate, wav.channels, wav.width, frontend, convert)
+        data = wav.read()
+    except (WavError, OSError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"input {name!r} is not a PCM WAV file: {reason}", convert) from None
-    held = len(data) // (channels * width)
-    if held < stated:
+    held = len(data) // (wav.channels * wav.width)
+    if wav.stated is not None and held < wav.stated:
         raise InputError(
-            f"input {name!r} is cut short: it states {stated} samples and holds {held}",
+            f"input {name!r} is cut short: it states {wav.stated} samples and holds {held}",
             "record or copy it again",
         )
-    if stated == 0:
+    if held == 0:
         raise InputError(f"input {name!r} holds no samples", "record or copy it again")
-    return np.frombuffer(data, dtype="<i2").reshape(-1, channels).astype(np.int16)
+    return np.frombuffer(data, dtype="<i2").reshape(-1, wav.channels).astype(np.int16)
 
 
 def _check_wav(name: str, rate: int, channels: int, width: int, frontend: FrontendSpec, convert: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import struct
 import wave
 from pathlib import Path
 
@@ -111,6 +112,49 @@ def test_float_tensors_saturate(tmp_path: Path) -> None:
 def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
     path = _wav(tmp_path / "a\nb\udcff.wav", WINDOW)
     assert _read(path)[0].source == f"{tmp_path}/a\\nb\\udcff.wav"
+
+
+GUID = bytes.fromhex("0000000010008000 00aa00389b71")
+
+
+def _extensible(samples: bytes, channels: int, subtype: int, size: int | None = None) -> bytes:
+    """As sox writes it, with a chunk of odd size before the format."""
+    form = struct.pack("<HHIIHHHHI", 0xFFFE, channels, 16000, 32000 * channels, 2 * channels, 16, 22, 16, 3)
+    form += struct.pack("<H", subtype) + GUID
+    chunks = [(b"LIST", b"abc\0", 3), (b"fmt ", form, 40), (b"data", samples, size or len(samples))]
+    body = b"".join(name + struct.pack("<I", stated) + data for name, data, stated in chunks)
+    return b"RIFF" + struct.pack("<I", min(4 + len(body), 2**32 - 1)) + b"WAVE" + body
+
+
+def test_the_extensible_header_of_more_channels(tmp_path: Path) -> None:
+    spec = dataclasses.replace(SPEC, channels=3)
+    pcm = np.arange(3 * WINDOW, dtype=np.uint16).view(np.int16)
+    path = tmp_path / "three.wav"
+    path.write_bytes(_extensible(pcm.tobytes(), 3, 1))
+    (vector,) = _read(path, frontend=spec)
+    assert vector.pcm is not None and (vector.pcm == pcm).all()
+    path.write_bytes(_extensible(pcm.tobytes(), 3, 3))
+    with pytest.raises(InputError, match=r"not a PCM WAV file: its samples are floats"):
+        _read(path, frontend=spec)
+
+
+@pytest.mark.parametrize("size", [0xFFFFFFFF, 0x7FFFF000])
+def test_a_recording_from_a_pipe_has_the_samples_that_are_there(size: int, tmp_path: Path) -> None:
+    pcm = np.arange(WINDOW + 5, dtype="<i2")
+    path = tmp_path / "piped.wav"
+    path.write_bytes(_extensible(pcm.tobytes() + b"\1", 1, 1, size))
+    stream = read_stream(str(path), SPEC, 1, None)
+    assert (stream.pcm == pcm).all()
+    path.write_bytes(_extensible(b"", 1, 1, size))
+    with pytest.raises(InputError, match="holds no samples"):
+        _read(path)
+
+
+def test_a_recording_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    path = _wav(tmp_path / "a.wav", WINDOW)
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(InputError, match=r"states 16000 samples and holds 15999"):
+        _read(path)
 
 
 def _damaged(data: bytes, rng: np.random.Generator) -> bytes:
