@@ -184,6 +184,22 @@ def test_any_slices_decode_as_by_vela(decoder: Decoder, items: list[Slice], piec
     assert decoded == decode(stream)
 
 
+@pytest.mark.parametrize("zdiv", [NO_RUNS, 0, 1, 2, 3])
+@pytest.mark.parametrize("bits", range(2, 10))
+@pytest.mark.parametrize("entries", [0, 3, 32])
+def test_indices_without_quotients(decoder: Decoder, bits: int, entries: int, zdiv: int) -> None:
+    """How many of them make a chunk depends on their bits, and shows where runs lie between chunks."""
+    rng = np.random.default_rng(bits)
+    palette = Palette(0, bits, tuple(rng.integers(0, 1 << bits, entries).tolist()))
+    highest = highest_index(palette, UNCOMPRESSED, False)
+    runs = tuple(rng.integers(0, 30, 101).tolist()) if zdiv != NO_RUNS else None
+    indices = tuple(rng.integers(0, highest + 1, 100).tolist())
+    stream = write_stream([Slice(indices, runs, zdiv, UNCOMPRESSED, palette=palette)])
+    decoded, error = decoder.read(stream)
+    assert error == OK
+    assert decoded == decode(stream)
+
+
 @quick
 @given(streams(), streams(), st.integers(0, 3))
 def test_streams_one_after_the_other(
