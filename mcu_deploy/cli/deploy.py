@@ -93,7 +93,7 @@ _GENERATE_OPTIONS = _options(
     click.option(
         "--output-dir",
         type=click.Path(path_type=Path),
-        help="The project folder. Default: mcu-deploy-out/<model>-<board>.",
+        help="The project folder. Default: mcu-deploy-out/<model>-<board>[-<npu>].",
     ),
     click.option(
         "--stream",

@@ -32,7 +32,7 @@ from mcu_deploy.graph.text import printable
 from mcu_deploy.npu.target import NpuTarget, make_target
 from mcu_deploy.npu.vela import compile_model, memory_ports, vela_options
 from mcu_deploy.pipeline.folder import write_project
-from mcu_deploy.pipeline.options import GenerateOptions
+from mcu_deploy.pipeline.options import GenerateOptions, check_npu_options
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.pipeline.project import MODEL_FILE, NPU_FILE, NPU_MESSAGES_FILE, PROJECT_SCHEMA, Project
 from mcu_deploy.plan.compiled import make_compiled_plan
@@ -87,6 +87,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         McuDeployError: the model is rejected, or something does not fit.
     """
     _refuse_what_is_to_come(options)
+    check_npu_options(options)
     table = board_table(options.board)
     board = parse_board(table, options.board)
     with progress.step("read and check the model"):
@@ -104,10 +105,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         plan = make_plan(graph) if npu is None else make_compiled_plan(graph, npu.compiled)
     name = card.name if card else _slug(graph.name)
     project = Project(
-        folder=options.output_dir
-        or OUTPUT_ROOT
-        / f"{name}-{board.name}{f'-{npu.options.configuration}' if npu else ''}"
-        f"{'-stream' if options.stream else ''}",
+        folder=options.output_dir or OUTPUT_ROOT / _folder_name(name, options, board),
         name=name,
         model=data,
         graph=graph,
@@ -152,18 +150,6 @@ def _compile(
     options: GenerateOptions, board: Board, model: bytes, graph: Graph, progress: Progress
 ) -> NpuTarget | None:
     if options.npu == "none":
-        given = {
-            "--npu-system-config": options.npu_system_config,
-            "--npu-memory-mode": options.npu_memory_mode,
-            "--npu-optimise": options.npu_optimise,
-            "--npu-arena-cache": options.npu_arena_cache,
-            "--npu-model": options.npu_model,
-        }
-        wrong = next((name for name, value in given.items() if value is not None), None)
-        if wrong:
-            raise UsageError(
-                f"{wrong} is for an NPU only", "choose one with --npu, for example ethos-u55-128"
-            )
         return None
     for_vela = vela_options(
         board.npu,
@@ -263,6 +249,11 @@ def _constant_bytes(plan: Plan) -> int:
     """All constants with the alignment of each."""
     sizes = [constant.values.nbytes for step in plan.steps for constant in step.constants]
     return sum(-(-size // 16) * 16 for size in sizes)
+
+
+def _folder_name(model: str, options: GenerateOptions, board: Board) -> str:
+    npu = "" if options.npu == "none" else f"-{options.npu}"
+    return f"{model}-{board.name}{npu}{'-stream' if options.stream else ''}"
 
 
 def _slug(name: str) -> str:

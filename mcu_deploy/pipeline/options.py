@@ -88,6 +88,24 @@ class DeployOptions:
     run: RunOptions
 
 
+def check_npu_options(options: GenerateOptions) -> None:
+    """Refuses what has no meaning without an NPU.
+
+    Raises:
+        UsageError: it was given.
+    """
+    given = {
+        "--npu-system-config": options.npu_system_config,
+        "--npu-memory-mode": options.npu_memory_mode,
+        "--npu-optimise": options.npu_optimise,
+        "--npu-arena-cache": options.npu_arena_cache,
+        "--npu-model": options.npu_model,
+    }
+    wrong = next((name for name, value in given.items() if value is not None), None)
+    if options.npu == "none" and wrong is not None:
+        raise UsageError(f"{wrong} is for an NPU only", "choose one: --npu ethos-u55-128")
+
+
 def check_options(options: RunOptions) -> None:
     """Refuses what does not go together.
 

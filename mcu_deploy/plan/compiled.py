@@ -6,6 +6,7 @@ memory of our own kernels is placed here, in what is free while they run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -31,12 +32,11 @@ def make_compiled_plan(original: Graph, compiled: Compiled, target: str = kernel
     Returns:
         A plan whose tensors are those of ``compiled.graph`` and whose operators are the original's.
     """
-    graph = compiled.graph
     implementations = (*kernels.TARGETS[target], kernels.ETHOS_U)
     steps: list[Step] = []
     aliases: dict[int, int] = {}
     removed: dict[int, str] = {}
-    for operator in graph.operators:
+    for operator in compiled.graph.operators:
         source, result = network_inputs(operator)[0], operator.outputs[0]
         if operator.kind in kernels.ALIASES and compiled.offsets[source] == compiled.offsets[result]:
             aliases[result] = aliases.get(source, source)
@@ -45,10 +45,10 @@ def make_compiled_plan(original: Graph, compiled: Compiled, target: str = kernel
             steps.append(_step(original, compiled, operator, len(steps), implementations))
     steps = _shared_constants(steps)
     places = _places(compiled, steps, aliases)
-    _check_overlaps(graph, steps, places)
+    _check_overlaps(steps, places)
     fast_end = align(compiled.scratch_bytes) + align(compiled.fast_bytes)
     end = max(fast_end, *(one.offset + align(one.size) for one in places))
-    places, end = _kernel_scratch(compiled, steps, places, end)
+    places, end = _kernel_scratch(steps, places, end)
     return Plan(tuple(steps), tuple(places), aliases, end, removed)
 
 
@@ -121,32 +121,24 @@ def _places(compiled: Compiled, steps: list[Step], aliases: Mapping[int, int]) -
     ]
 
 
-def _check_overlaps(graph: Graph, steps: list[Step], places: list[Allocation]) -> None:
-    """Vela may let the NPU write over what it has read; our kernels cannot."""
-    for one in places:
-        for other in places:
-            if one.tensor >= other.tensor or not _meet(one, other):
-                continue
-            together = range(max(one.first_step, other.first_step), min(one.last_step, other.last_step) + 1)
-            if any(step in (-1, len(steps)) or steps[step].kind != NPU_OPERATOR for step in together) or (
-                len(together) > 1
-            ):
-                names = f"tensors {one.tensor} and {other.tensor}"
-                raise McuDeployError(
-                    f"Vela's result is not as expected: {names} overlap in the arena",
-                    "choose another --npu-optimise, or deploy for the CPU: --npu none",
-                )
+def _check_overlaps(steps: list[Step], places: list[Allocation]) -> None:
+    """Tensors that are alive together must not overlap, as our kernels rely on it.
+
+    But Vela may let the NPU write over what it reads in the same step for the last time.
+    """
+    for one, other in itertools.combinations(places, 2):
+        first, last = max(one.first_step, other.first_step), min(one.last_step, other.last_step)
+        apart = one.offset + one.size <= other.offset or other.offset + other.size <= one.offset
+        if apart or first > last:
+            continue
+        if first != last or first not in range(len(steps)) or steps[first].kind != NPU_OPERATOR:
+            raise McuDeployError(
+                f"Vela's result is not as expected: tensors {one.tensor} and {other.tensor} overlap",
+                "choose another --npu-optimise, or deploy for the CPU: --npu none",
+            )
 
 
-def _meet(one: Allocation, other: Allocation) -> bool:
-    """Whether two allocations overlap in memory and in time."""
-    in_memory = one.offset < other.offset + other.size and other.offset < one.offset + one.size
-    return in_memory and one.first_step <= other.last_step and other.first_step <= one.last_step
-
-
-def _kernel_scratch(
-    compiled: Compiled, steps: list[Step], places: list[Allocation], end: int
-) -> tuple[list[Allocation], int]:
+def _kernel_scratch(steps: list[Step], places: list[Allocation], end: int) -> tuple[list[Allocation], int]:
     """The scratch memory of each kernel step, first fit among the tensors that are alive; and the end."""
     result = list(places)
     for step in steps:

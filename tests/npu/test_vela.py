@@ -201,7 +201,7 @@ def test_a_reshape_that_vela_leaves_and_moves_is_a_copy() -> None:
     together = replace(apart, offsets={source: 0, x: 0, y: 32})
     plan = make_compiled_plan(graph, together)
     assert ([step.kind for step in plan.steps], plan.aliases) == (["RELU"], {x: source})
-    with pytest.raises(McuDeployError, match="overlap in the arena"):
+    with pytest.raises(McuDeployError, match="0 and 2 overlap"):
         make_compiled_plan(graph, replace(apart, offsets={source: 0, x: 8, y: 32}))
 
 
