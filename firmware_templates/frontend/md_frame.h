@@ -1,4 +1,5 @@
-/* md_frame.h: what is computed within one frame of one channel; md_frame_<precision>.c does it. */
+/* md_frame.h: what is computed within one frame of one channel; md_frame_f32.c or
+ * md_frame_fixed.c does it. */
 #ifndef MD_FRAME_H
 #define MD_FRAME_H
 

@@ -176,7 +176,7 @@ def fixed_part(spec: FrontendSpec) -> FramePart:
         definitions = (f"MD_FRONTEND_RFFT_INIT=arm_rfft_init_{spec.fft_size}_{spec.precision}",)
     return FramePart(
         headers=("md_frame.h", "md_fixed.h"),
-        sources=("md_fixed.c", f"md_frame_{spec.precision}.c"),
+        sources=("md_fixed.c", "md_frame_fixed.c"),
         cmsis_sources=sources,
         tables=[*_own_tables(spec, tables), *(() if cmsis_helium else _fft_tables(tables.fft))],
         sizes=_sizes(spec, tables),
