@@ -43,6 +43,7 @@ from mcu_deploy.registry.locate import resolve_model
 
 APP_DATA_RESERVE = 2048
 APP_CODE_RESERVE = 16 * 1024
+APP_PIECE_BYTES = 2 * 256  # of each channel: what md_main.c reads of a recording at a time
 FRONTEND_CODE_RESERVE = 8 * 1024
 STREAM_CODE_RESERVE = 2 * 1024
 NPU_DRIVER_CODE_RESERVE = 4 * 1024
@@ -226,7 +227,7 @@ def reserves(frontend: FrontendSpec | None) -> dict[str, int]:
     """
     data, code = APP_DATA_RESERVE, APP_CODE_RESERVE
     if frontend is not None:
-        data += frontend_ram_bytes(frontend)
+        data += frontend_ram_bytes(frontend) + APP_PIECE_BYTES * frontend.channels
         code += FRONTEND_CODE_RESERVE + frontend_table_bytes(frontend)
     return {"data": data, "code": code}
 
