@@ -10,6 +10,7 @@ import numpy as np
 from mcu_deploy.codegen.project import SourceSet, template_files
 from mcu_deploy.errors import InputError, ToolMissingError
 from mcu_deploy.frontend import float32_part
+from mcu_deploy.frontend.helium_tables import HELIUM_PREFIX
 from mcu_deploy.frontend.parts import FramePart, Table, declarations, definitions, hex_float
 from mcu_deploy.frontend.spec import FrontendSpec, spectrum_bins, stages
 from mcu_deploy.frontend.tables import delta_weights, log_factor, resize_tables
@@ -101,20 +102,48 @@ def frame_part(spec: FrontendSpec) -> FramePart:
 
 
 def frontend_ram_bytes(spec: FrontendSpec) -> int:
-    """Static RAM of the front end's C code: the frame being cut, work buffers and the kept features."""
-    row = spec.channels * spec.coefficients
-    element = 1 if not spec.clip_steps else 4 if spec.spectral else 2
-    window = 2 * spec.channels * (spec.frame_samples + (2 if spec.padding else 0))
-    steps = 0
+    """Static RAM of the front end's C code on a 32-bit core, to the byte.
+
+    The frame being cut, the kept features, what the steps over a clip need, and the work buffers of a
+    frame; not the few bytes that the linker leaves free to align them.
+    """
+    window = spec.channels * (spec.frame_samples + (2 if spec.padding else 0))
+    clip = 24 + -(-2 * window // 4) * 4
+    kept = spec.frames * spec.channels * spec.coefficients
     if spec.clip_steps:
-        rows = (spec.deltas + 1) * (2 * spec.delta_width + 1) if spec.deltas else 1
-        steps = 4 * (rows * row + row + spec.input_coefficients * spec.input_maps)
-    return spec.frames * row * element + window + steps + 4 * spec.coefficients + frame_part(spec).ram_bytes
+        kept *= 4 if spec.spectral else 2
+        others = _clip_steps_ram_bytes(spec)
+    else:
+        others = 4 * spec.coefficients  # one channel's features, before they are quantised
+    return clip + kept + others + frame_part(spec).ram_bytes
+
+
+def _clip_steps_ram_bytes(spec: FrontendSpec) -> int:
+    """Static RAM of ``md_clip_steps.c``."""
+    row = 4 * spec.channels * spec.coefficients
+    measured = {"none": 0, "mean": row, "min-max": 8, "standard": 9}[spec.normalization]
+    prepared = 4 * spec.input_coefficients * spec.input_maps
+    if spec.deltas:
+        recent = (spec.deltas + 1) * (2 * spec.delta_width + 1) * row
+    else:
+        recent = row if spec.resize == "none" else 0
+    return measured + prepared + recent
 
 
 def frontend_table_bytes(spec: FrontendSpec) -> int:
-    """Flash for the front end's constants."""
-    return sum(table.values.nbytes for table in (*frame_part(spec).tables, *_clip_tables(spec)))
+    """Flash for the front end's constants: its own, and with ``cmsis-helium`` those of CMSIS-DSP.
+
+    On a core with Helium; elsewhere `helium_table_bytes` of them are left out.
+    """
+    part = frame_part(spec)
+    tables = (*part.tables, *_clip_tables(spec))
+    return sum(table.values.nbytes for table in tables) + part.library_table_bytes
+
+
+def helium_table_bytes(spec: FrontendSpec) -> int:
+    """What of it only Helium code reads: with ``exact`` the scalar code has its tables besides."""
+    part = frame_part(spec)
+    return sum(table.values.nbytes for table in part.tables if table.name.startswith(HELIUM_PREFIX))
 
 
 def _check_quantisation(scale: float, zero_point: int) -> None:

@@ -14,7 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.errors import InputError
-from mcu_deploy.frontend.cmsis_helium import HEADERS, TABLE_SOURCES
+from mcu_deploy.frontend.cmsis_helium import (
+    HEADERS,
+    INSTANCE_BYTES,
+    TABLE_SOURCES,
+    library_table_bytes,
+)
 from mcu_deploy.frontend.parts import FramePart, Table
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.frontend.tables import Float64, dct_matrix, log_factor, mel_matrix, window
@@ -180,9 +185,11 @@ def fixed_part(spec: FrontendSpec) -> FramePart:
         cmsis_sources=sources,
         tables=[*_own_tables(spec, tables), *(() if cmsis_helium else _fft_tables(tables.fft))],
         sizes=_sizes(spec, tables),
-        ram_bytes=(12 if spec.precision == "q31" else 8) * spec.fft_size + (64 if cmsis_helium else 0),
+        ram_bytes=(12 if spec.precision == "q31" else 8) * spec.fft_size
+        + (INSTANCE_BYTES[spec.precision] if cmsis_helium else 0),
         definitions=definitions,
         cmsis_headers=headers,
+        library_table_bytes=library_table_bytes(spec) if cmsis_helium else 0,
     )
 
 

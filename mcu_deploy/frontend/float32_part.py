@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from mcu_deploy.frontend.cmsis_helium import HEADERS, TABLE_SOURCES
+from mcu_deploy.frontend.cmsis_helium import (
+    HEADERS,
+    INSTANCE_BYTES,
+    TABLE_SOURCES,
+    library_table_bytes,
+)
 from mcu_deploy.frontend.helium_tables import helium_tables
 from mcu_deploy.frontend.parts import FramePart, Table
 from mcu_deploy.frontend.spec import FrontendSpec
@@ -44,7 +49,8 @@ def float32_part(spec: FrontendSpec) -> FramePart:
             cmsis_headers=HEADERS,
             tables=[table for table in _scalar_tables(tables) if table.name not in _FFT_TABLES],
             sizes={"BUFFER": spec.fft_size},
-            ram_bytes=2 * 4 * spec.fft_size + 64,
+            ram_bytes=2 * 4 * spec.fft_size + INSTANCE_BYTES["float32"],
+            library_table_bytes=library_table_bytes(spec),
             definitions=(f"MD_FRONTEND_RFFT_INIT=arm_rfft_fast_init_{spec.fft_size}_f32",),
         )
     exact = spec.arithmetic == "exact"

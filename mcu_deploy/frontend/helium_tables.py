@@ -9,6 +9,9 @@ from mcu_deploy.frontend.parts import Table
 from mcu_deploy.frontend.spec import FrontendSpec, spectrum_bins
 from mcu_deploy.frontend.tables import FftTables, Float32, FrontendTables, MelTables, Uint16, first_radix
 
+HELIUM_PREFIX = "helium_"
+"""Of these tables' names."""
+
 _LANES = 4
 
 

@@ -40,9 +40,10 @@ class FramePart:
         headers, sources: file names in ``firmware_templates/frontend``.
         cmsis_sources: files of CMSIS-DSP that are compiled.
         cmsis_headers: files that they include, besides the usual ones.
+        library_table_bytes: constants that they bring along.
         tables: the constants.
         sizes: further unsigned numbers for ``frontend_config.h``: ``MD_FRONTEND_<key>``.
-        ram_bytes: static buffers of the sources.
+        ram_bytes: static variables of the sources on a 32-bit core (with Helium, where that matters).
         definitions: preprocessor definitions for front end and CMSIS-DSP, ``NAME`` or ``NAME=VALUE``.
     """
 
@@ -54,6 +55,7 @@ class FramePart:
     ram_bytes: int
     definitions: tuple[str, ...] = ()
     cmsis_headers: tuple[str, ...] = ()
+    library_table_bytes: int = 0
 
 
 def declarations(tables: Sequence[Table]) -> str:
