@@ -13,7 +13,7 @@ HANDLER_STACK_BYTES = 1024
 _NAMES = {
     "stack": "the stack",
     "data": "the variables",
-    "code": "the code",
+    "code": "the code and a front end's tables",
     "model": "the model's constants",
     "arena": "the tensor arena",
 }
@@ -69,5 +69,5 @@ def _overflow(board: Board, part: str, need: int, free: Mapping[str, int]) -> Me
     return MemoryOverflowError(
         f"no room on {board.name} for {_NAMES[part]}: {need} bytes ({format_bytes(need)}) needed; "
         + candidates,
-        "choose a smaller model or a board with more memory",
+        "choose a smaller model or front end, or a board with more memory",
     )
