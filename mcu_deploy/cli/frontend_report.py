@@ -41,7 +41,9 @@ def described(document: dict[str, Any]) -> str:
     ]
     if derived["bin_hz"] is not None:
         lines.append(f"spectrum of {derived['spectrum_bins']} bins of {derived['bin_hz']:g} Hz")
-    lines.append(f"tables {derived['flash_table_bytes']:,} bytes, RAM {derived['ram_bytes']:,} bytes")
+    helium = derived["flash_helium_table_bytes"]
+    part = f" ({helium:,} of them on a core with Helium only)" if helium else ""
+    lines.append(f"tables {derived['flash_table_bytes']:,} bytes{part}, RAM {derived['ram_bytes']:,} bytes")
     parts.append("\n".join(lines))
     rows = [
         [one["stage"], one["dtype"], _shape(one["shape"]), str(one["vectors"])] for one in document["stages"]

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from mcu_deploy.frontend.codegen import frame_part, frontend_ram_bytes, frontend_table_bytes
+from mcu_deploy.frontend.codegen import (
+    frame_part,
+    frontend_ram_bytes,
+    frontend_table_bytes,
+    helium_table_bytes,
+)
 from mcu_deploy.frontend.keys import KEYS
 from mcu_deploy.frontend.spec import FrontendSpec, spec_table, spectrum_bins, stages
 from mcu_deploy.frontend.tables import make_tables, mel_edges_hz
@@ -48,6 +53,7 @@ def description(spec: FrontendSpec) -> dict[str, Any]:
             "spectrum_bins": spectrum_bins(spec) if spec.spectral else None,
             "feature_shape": list(spec.feature_shape),
             "flash_table_bytes": frontend_table_bytes(spec),
+            "flash_helium_table_bytes": helium_table_bytes(spec),
             "ram_bytes": frontend_ram_bytes(spec),
         },
         "stages": [
