@@ -80,7 +80,7 @@ def compile_model(model: Path, configuration: str, options: Sequence[str] = ()) 
         command = [str(Path(sys.executable).parent / "vela"), str(model), "--output-format", "raw"]
         command += ["--accelerator-config", configuration, "--output-dir", name, *options]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        found = list(Path(name).glob("*_vela.npz"))
+        found = list(Path(name).glob("*_vela*.npz"))
         if done.returncode or not found:
             raise RuntimeError(f"vela: {done.stdout[-2000:]}{done.stderr[-2000:]}")
         with np.load(found[0], allow_pickle=True) as archive:
