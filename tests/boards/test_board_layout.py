@@ -49,7 +49,7 @@ def test_a_stack_and_code_that_do_not_fit() -> None:
     board = load_board("corstone-300")
     with pytest.raises(MemoryOverflowError, match="the stack: 525312 bytes"):
         place(replace(board, stack_bytes=512 * KIB), 0, 0)
-    with pytest.raises(MemoryOverflowError, match="the code and a front end.s tables: 524304 bytes"):
+    with pytest.raises(MemoryOverflowError, match="front end's tables: 524304 bytes"):
         place(board, 0, 0, reserves={"code": 512 * KIB + 1})
 
 
