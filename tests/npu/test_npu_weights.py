@@ -417,6 +417,8 @@ def test_a_truncated_stream_cannot_be_unpacked(
         {"ifm_depth": 0},
         {"ifm_depth": 2**32 - 1},
         {"kernel_height": 0},
+        {"kernel_height": 65, "kernel_width": 64},
+        {"kernel_height": 2**31, "kernel_width": 2},
         {"kernel_height": 4097},
         {"kernel_width": 0},
         {"kernel_width": 4097},

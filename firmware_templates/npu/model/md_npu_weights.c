@@ -316,8 +316,9 @@ static bool layout_is_good(const md_npu_weights_layout_t *l) {
            within(l->ofm_block_depth, MD_NPU_WEIGHTS_MAX_DEPTH) &&
            (within(l->ifm_depth, MD_NPU_WEIGHTS_MAX_DEPTH) || l->traversal == MD_NPU_DEPTHWISE) &&
            within(l->kernel_height, MD_NPU_WEIGHTS_MAX_KERNEL) &&
-           within(l->kernel_width, MD_NPU_WEIGHTS_MAX_KERNEL) && within(l->dilation_y, 2) &&
-           within(l->dilation_x, 2) && (l->ifm_bits == 8u || l->ifm_bits == 16u) &&
+           within(l->kernel_width, MD_NPU_WEIGHTS_MAX_KERNEL / l->kernel_height) &&
+           within(l->dilation_y, 2) && within(l->dilation_x, 2) &&
+           (l->ifm_bits == 8u || l->ifm_bits == 16u) &&
            (l->ofm_ublock_depth == 4u || l->ofm_ublock_depth == 8u);
 }
 

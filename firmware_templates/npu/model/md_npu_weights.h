@@ -14,11 +14,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define MD_NPU_WEIGHTS_UBLOCK 8u      /* the most channels of an OFM or IFM ublock */
-#define MD_NPU_WEIGHTS_PALETTE 32u    /* the most entries of a palette */
-#define MD_NPU_WEIGHTS_CHUNK 12u      /* the most symbols of a chunk */
-#define MD_NPU_WEIGHTS_QUEUE 64u      /* decoded and not yet given out; a power of two */
-#define MD_NPU_WEIGHTS_MAX_KERNEL 4096u /* height and width, without dilation */
+#define MD_NPU_WEIGHTS_UBLOCK 8u        /* the most channels of an OFM or IFM ublock */
+#define MD_NPU_WEIGHTS_PALETTE 32u      /* the most entries of a palette */
+#define MD_NPU_WEIGHTS_CHUNK 12u        /* the most symbols of a chunk */
+#define MD_NPU_WEIGHTS_QUEUE 64u        /* decoded and not yet given out; a power of two */
+#define MD_NPU_WEIGHTS_MAX_KERNEL 4096u /* elements: height times width, without dilation */
 #define MD_NPU_WEIGHTS_MAX_DEPTH 65536u
 
 typedef enum {
@@ -42,7 +42,7 @@ typedef struct {
     uint32_t ofm_depth;       /* 1 to MD_NPU_WEIGHTS_MAX_DEPTH */
     uint32_t ofm_block_depth; /* 1 to MD_NPU_WEIGHTS_MAX_DEPTH; may be above ofm_depth */
     uint32_t ifm_depth;       /* 1 to MD_NPU_WEIGHTS_MAX_DEPTH; not used for depthwise */
-    uint32_t kernel_height;   /* 1 to MD_NPU_WEIGHTS_MAX_KERNEL, without dilation */
+    uint32_t kernel_height;   /* without dilation; times width at most MD_NPU_WEIGHTS_MAX_KERNEL */
     uint32_t kernel_width;
     uint32_t dilation_y; /* 1 or 2: sub-kernels are 8 / dilation elements high and wide */
     uint32_t dilation_x;
