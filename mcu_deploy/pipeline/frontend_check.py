@@ -19,7 +19,7 @@ from mcu_deploy.pipeline.frontend_deviation import Deviation
 from mcu_deploy.pipeline.frontend_project import InputQuantisation, build_frontend
 from mcu_deploy.pipeline.frontend_runs import ComparedClip, run_clips, run_once
 from mcu_deploy.pipeline.frontend_signals import built_in_signals, recorded_windows
-from mcu_deploy.pipeline.frontend_wheel import WHEEL_STAGE, wheel_features
+from mcu_deploy.pipeline.frontend_wheel import WHEEL_STAGE, beside_the_wheel
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.simulate.records import Run, RunRecord
 from mcu_deploy.verify.compare import Difference, first_difference
@@ -148,9 +148,10 @@ def _compare(
     exact = defined_features(spec, clip.vector.pcm)
     for name, (want, have) in clip.pairs.items():
         tallies[name].add(clip.vector, want, have, comparable(tallies[name].stage, want, exact))
-    from_wheel = wheel_features(spec, clip.vector.pcm)
-    if from_wheel is not None:
-        wheel.add(from_wheel, clip.pairs[WHEEL_STAGE][0].astype(np.float64))
+    beside = beside_the_wheel(spec, clip.vector.pcm)
+    if beside is not None:
+        from_wheel, from_python = beside
+        wheel.add(from_wheel, from_python.astype(np.float64))
 
 
 def comparable(

@@ -1,4 +1,4 @@
-"""The float32 reference against the float64 definition, and against what people hear in the recordings."""
+"""What the reference makes of silence and of what is no clip, and what people hear in the recordings."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ import sys
 
 import numpy as np
 import pytest
-from frontend_harness import changed, find_on, made_clips, recorded_words
+from frontend_harness import find_on, made_clips, recorded_words
 
 from mcu_deploy.errors import InputError
 from mcu_deploy.frontend import load_spec, preset_names, stages
-from mcu_deploy.frontend.definition import defined_features
 from mcu_deploy.frontend.reference import frame_stages, reference_features, reference_stages
-from mcu_deploy.frontend.spec import spectrum_bins
 
 LABELS = ["down", "go", "left", "no", "off", "on", "right", "stop", "up", "yes", "_silence_", "_unknown_"]
 
@@ -24,35 +22,6 @@ WORDS = {
     "speech_commands_right_left_up.wav": ["right", "left", "up"],
     "speech_commands_yes_no_go_stop.wav": ["yes", "no", "go", "stop"],
 }
-
-# Twice the largest errors seen on the recordings and the noises: relative to the frame's largest value, or
-# absolute for logarithm and DCT (the model's input has steps of 0.2).
-BOUNDS = {"windowed": 1.8e-7, "spectrum": 1.2e-6, "mel": 7e-7, "log": 2.8e-4, "dct": 7.1e-5}
-
-
-def errors(spec, clip):
-    (_, got), want = frame_stages(spec, clip), defined_features(spec, clip)
-    want["spectrum"] = want["spectrum"][:, : spectrum_bins(spec)]
-    for stage in ("windowed", "spectrum", "mel"):
-        largest = np.abs(want[stage]).max(axis=1, keepdims=True)
-        yield stage, np.max(np.abs(got[stage] - want[stage]) / largest)
-    for stage in ("log", "dct"):
-        yield stage, np.max(np.abs(got[stage] - want[stage]))
-
-
-@pytest.mark.parametrize("name", WORDS)
-def test_recordings_are_within_the_bound_of_float64(spec, name):
-    for clip in recorded_words(name, spec):
-        for stage, error in errors(spec, clip):
-            assert error < BOUNDS[stage], stage
-
-
-@pytest.mark.parametrize("name", ["noise 1", "noise 100", "noise 32767"])
-@pytest.mark.parametrize("spectrum", ["magnitude", "power"])
-def test_noise_is_within_the_bound_of_float64(spec, name, spectrum):
-    spec = changed(spec, spectrum=spectrum)
-    for stage, error in errors(spec, made_clips(spec)[name]):
-        assert error < BOUNDS[stage], stage
 
 
 def test_silence_is_the_log_of_the_floor(spec):
