@@ -74,7 +74,8 @@ static inline float normalised(float x, uint32_t i) {
 #elif MD_FRONTEND_NORMALIZE_STANDARD
 
 static float mean, deviation;
-static bool alike; /* all features, as in silence: less their mean they are 0, but for its rounding */
+static bool
+    alike; /* all features, as in silence: less their mean they are 0, but for its rounding */
 
 /* Each frame is summed, then the frames: the rounding errors of a sum grow with its length. */
 static void measure(const clip_t *clip) {
