@@ -14,6 +14,7 @@ from mcu_deploy.frontend.contradictions import contradictions
 from mcu_deploy.frontend.keys import KEYS, Key
 from mcu_deploy.frontend.spec import FrontendSpec, applies
 from mcu_deploy.frontend.words import likely_key, likely_value, nearest
+from mcu_deploy.graph.text import one_line
 
 _PRESETS = Path(__file__).resolve().parent / "presets"
 _MAX_FILE_BYTES = 64 * 1024
@@ -67,7 +68,7 @@ def _read_spec(path: Path) -> FrontendSpec:
 
 
 def parse_spec(table: Mapping[str, Any], path: Path) -> FrontendSpec:
-    """The front end in a TOML table, named after the stem of ``path``, which messages name.
+    """The front end in a TOML table, named after the stem of ``path`` on one line; messages name ``path``.
 
     ``preset`` may name a preset that gives every key that is not in the table.
 
@@ -93,7 +94,7 @@ def parse_spec(table: Mapping[str, Any], path: Path) -> FrontendSpec:
             del resolved[key]
         elif resolved[key] is None:
             raise InputError(f"{path}: key {key!r} is missing", f"add it: {_wanted(entry)}")
-    spec = FrontendSpec(name=path.stem, **resolved)
+    spec = FrontendSpec(name=one_line(path.stem), **resolved)
     for problem, remedy in contradictions(spec):
         raise InputError(f"{path}: {problem}", f"give {remedy}")
     return spec
