@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from mcu_deploy.errors import InputError, ToolMissingError
+from mcu_deploy.errors import InputError, McuDeployError, ToolMissingError
 from mcu_deploy.frontend.spec import FrontendSpec, features_stage
 from mcu_deploy.frontend.tables import mel_edges_hz, resize_tables
 from mcu_deploy.inputs import InputVector
@@ -126,6 +127,13 @@ def check_output(output: Path) -> None:
     if not output.parent.is_dir() or output.is_dir():
         problem = "is a folder" if output.is_dir() else "lies in no folder that exists"
         raise InputError(f"the output {output} {problem}", "name a file by -o OUT.png")
+    try:  # now, not after all the work
+        with tempfile.NamedTemporaryFile(prefix=f".{output.name}.", dir=output.parent):
+            pass
+    except OSError as error:
+        raise McuDeployError(
+            f"cannot write {output}: {error.strerror or error}", "free some space, or choose another folder"
+        ) from None
 
 
 def _headline(spec: FrontendSpec, inputs: Sequence[InputVector], where: str, equal: bool) -> str:
