@@ -165,15 +165,35 @@ def build_frontend(
             with progress.step(
                 f"build {spec.name} for {'this computer' if preset == 'host' else board.name}"
             ):
-                firmware = build(project, preset, BUILD_TIMEOUT)
+                firmware = _sound_build(project, preset)
         if folder is None:
             _keep_the_latest(project)
     except OSError as error:
+        in_the_way = isinstance(error, FileExistsError | NotADirectoryError)
+        remedy = "delete the file that stands there" if in_the_way else "free or allow the space"
         raise InputError(
             f"cannot use the folder {project}: {error.strerror or error}",
-            f"free or allow the space, or set {CACHE_VARIABLE} to another folder",
+            f"{remedy}, or set {CACHE_VARIABLE} to another folder",
         ) from None
     return FrontendFirmware(project, firmware, board, simulator)
+
+
+def _sound_build(project: Path, preset: str) -> Firmware:
+    """Builds; from scratch where the executable is no longer what was built, which its time does not tell."""
+    mark = project / "build" / f"{preset}.sha256"
+    if mark.is_file():
+        digest, _, name = mark.read_text(encoding="utf-8", errors="replace").strip().partition("  ")
+        executable = project / name
+        if not executable.is_file() or _file_digest(executable) != digest:
+            shutil.rmtree(project / "build" / preset, ignore_errors=True)
+    firmware = build(project, preset, BUILD_TIMEOUT)
+    name = firmware.executable.relative_to(project.resolve()).as_posix()
+    mark.write_text(f"{_file_digest(firmware.executable)}  {name}\n", encoding="utf-8")
+    return firmware
+
+
+def _file_digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _keep_the_latest(used: Path) -> None:

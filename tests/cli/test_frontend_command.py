@@ -289,6 +289,8 @@ def test_a_front_end_is_built_once_and_heals(
     tables.write_text(text + "#error edited\n")
     assert frontend("check", small, *NATIVE).code == 0
     assert tables.read_text() == text
+    executable.write_bytes(executable.read_bytes()[:100])
+    assert frontend("check", small, *NATIVE).code == 0
     assert set(built_projects(environment)) - set(before) == {folder}
 
 
@@ -405,6 +407,26 @@ def test_a_cache_that_cannot_be_written(frontend: Frontend, small: Path, tmp_pat
     env = {"MCU_DEPLOY_CACHE_DIR": str(tmp_path / "file" / "cache")}
     result = frontend("check", small, *NATIVE, env=env)
     assert_refused(result, 2, "cannot use the folder", "MCU_DEPLOY_CACHE_DIR")
+
+
+def test_a_file_where_the_cached_project_should_be(small: Path, frontend: Frontend, tmp_path: Path) -> None:
+    cache = tmp_path / "cache"
+    env = {"MCU_DEPLOY_CACHE_DIR": str(cache)}
+    assert frontend("check", small, *NATIVE, env=env).code == 0
+    (folder,) = (cache / "frontends").iterdir()
+    shutil.rmtree(folder)
+    folder.write_text("")
+    result = frontend("check", small, *NATIVE, env=env)
+    assert_refused(result, 2, "cannot use the folder", "delete the file that stands there")
+
+
+def test_a_name_with_control_characters_stays_on_its_line(frontend: Frontend, tmp_path: Path) -> None:
+    path = tmp_path / "a\x1b[31m\nb.toml"
+    path.write_text(SMALL)
+    for command in (("show", path), ("check", path, *NATIVE)):
+        result = frontend(*command)
+        assert result.code == 0, result.err
+        assert "\x1b" not in result.out + result.err and "a\\x1b[31m\\nb" in result.out
 
 
 def test_combinations_keep_the_front_end() -> None:
@@ -530,6 +552,7 @@ def test_plot_says_that_the_disk_is_full(wav: Path, frontend: Frontend) -> None:
         pytest.skip("no folder that refuses files")
     result = frontend("plot", "micronet-kws", "--input", wav, *NATIVE, "-o", "/proc/self/out.png")
     assert_refused(result, 1, "cannot write /proc/self/out.png")
+    assert "build" not in result.err  # it is known before any work
 
 
 # precision
