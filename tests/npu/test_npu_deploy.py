@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import npu_models
@@ -82,6 +83,24 @@ def test_a_mixed_graph(configuration: str, simulator: str, tools: None, tmp_path
     assert document["npu"]["npu_steps"] == 3
     assert all(run["layers_bit_exact"] for run in document["runs"])
     assert sum(layer["macs"] for layer in document["layers"]) == document["model"]["macs"]
+
+
+def test_tensors_that_cannot_be_told_apart_are_not_compared(tools: None, tmp_path: Path) -> None:
+    """Two of one name: Vela's file does not say which is which."""
+    graph = npu_models.mixed()
+    first, second = (graph.operators[index].outputs[0] for index in (0, 1))
+    tensors = list(graph.tensors)
+    tensors[second] = replace(tensors[second], name=tensors[first].name)
+    model = write(replace(graph, tensors=tuple(tensors)), tmp_path)
+    options = ("--npu", "ethos-u55-128", "--simulator", "native", "--layers", "--json")
+    result = mcu_deploy("deploy", model, *options, "--output-dir", tmp_path / "project")
+    assert result.code == 0, result.err
+    assert result.document["runs"][0]["layers_bit_exact"] is True
+    plan = load_project(tmp_path / "project").plan
+    made = {index for step in plan.steps for index in step.outputs}
+    assert {index for index in made if index >= len(tensors)}
+    assert first not in made
+    assert second not in made
 
 
 def test_a_model_that_vela_leaves_to_the_cpu(tools: None, tmp_path: Path) -> None:
