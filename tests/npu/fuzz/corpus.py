@@ -2,8 +2,9 @@
 
     python tests/npu/fuzz/corpus.py FOLDER [MODEL.tflite ...]
 
-FOLDER/model and FOLDER/weights get the inputs of fuzz_npu_model.c and fuzz_npu_weights.c. None of them is
-kept in the repository.
+Where a model is given, its output maps are cut to one pixel, or a fuzzer would only compute. FOLDER/model
+and FOLDER/weights get the inputs of fuzz_npu_model.c and fuzz_npu_weights.c. None of them is kept in the
+repository.
 """
 
 from __future__ import annotations
@@ -34,6 +35,9 @@ CONFIGURATIONS = (
 )
 # Driver actions that come before the command stream, by their low byte.
 _CONFIG, _STREAM, _NOP = 1, 2, 5
+# Commands: OFM_WIDTH_M1 and OFM_HEIGHT_M1, and the bit of those that a payload follows.
+_OFM_SIZES = (0x111, 0x112)
+_PAYLOAD = 0x4000
 
 
 def convolutions() -> Graph:
@@ -93,8 +97,19 @@ def command_stream(payload: bytes) -> bytes:
     return payload[4 * (at + 1) :]
 
 
-def model_inputs(model: bytes, configuration: str) -> Iterator[bytes]:
-    """An input for each operator that Vela put on the NPU."""
+def one_pixel(stream: bytes) -> bytes:
+    """The commands with each output map's height and width set to 1."""
+    words = list(struct.unpack(f"<{len(stream) // 4}I", stream))
+    at = 0
+    while at < len(words):
+        if words[at] & 0xFFFF in _OFM_SIZES:
+            words[at] &= 0xFFFF
+        at += 2 if words[at] & _PAYLOAD else 1
+    return struct.pack(f"<{len(words)}I", *words)
+
+
+def model_inputs(model: bytes, configuration: str, cut: bool = False) -> Iterator[bytes]:
+    """An input for each operator that Vela put on the NPU; ``cut``: to one pixel."""
     graph, _ = parse_compiled(compile_model(model, _options(configuration)).model, "corpus")
     for operator in graph.operators:
         if operator.kind != NPU_OPERATOR:
@@ -103,6 +118,7 @@ def model_inputs(model: bytes, configuration: str) -> Iterator[bytes]:
         payload, constants = tensors[STREAM].data, tensors[CONSTANTS].data
         assert payload is not None
         stream = command_stream(payload.tobytes())
+        stream = one_pixel(stream) if cut else stream
         arena, fast = tensors[SCRATCH].bytes, tensors[FAST_SCRATCH].bytes
         number = CONFIGURATIONS.index(configuration)
         fast = fast if "u65" in configuration else 0
@@ -127,15 +143,14 @@ def weight_inputs() -> Iterator[bytes]:
             yield struct.pack("<10H", *members) + bytes(stream)
 
 
-def write_corpus(folder: Path, models: Sequence[bytes], configurations: Sequence[str]) -> None:
+def write_corpus(folder: Path, configurations: Sequence[str], given: Sequence[bytes] = ()) -> None:
     """Writes both corpora."""
-    for name, inputs in (
-        ("weights", weight_inputs()),
-        (
-            "model",
-            (item for model in models for which in configurations for item in model_inputs(model, which)),
-        ),
-    ):
+    own = [(write_model(build()), False) for build in MODELS]
+    models = own + [(model, True) for model in given]
+    model_corpus = (
+        item for model, cut in models for name in configurations for item in model_inputs(model, name, cut)
+    )
+    for name, inputs in (("weights", weight_inputs()), ("model", model_corpus)):
         (folder / name).mkdir(parents=True, exist_ok=True)
         for number, item in enumerate(inputs):
             (folder / name / f"{number:03}").write_bytes(item)
@@ -145,9 +160,7 @@ def main() -> None:
     """The command."""
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    models = [write_model(build()) for build in MODELS]
-    models += [Path(name).read_bytes() for name in sys.argv[2:]]
-    write_corpus(Path(sys.argv[1]), models, CONFIGURATIONS)
+    write_corpus(Path(sys.argv[1]), CONFIGURATIONS, [Path(name).read_bytes() for name in sys.argv[2:]])
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@
 
 #define MAX_STREAM_BYTES (64u * 1024u)
 #define MAX_ARENA_BYTES (1024u * 1024u)
+#define PATTERN_BYTES 4093u
 #define MAX_WORK ((uint64_t)1 << 21)
 
 bool fuzz_ended_well;
@@ -109,6 +110,17 @@ static uint32_t min_u32(uint32_t a, uint32_t b) {
     return a < b ? a : b;
 }
 
+static const uint8_t *pattern(void) {
+    static uint8_t bytes[PATTERN_BYTES];
+    uint32_t state = 1;
+    for (uint32_t i = 0; bytes[0] == 0 && i < PATTERN_BYTES; i++) {
+        state = state * 1664525u + 1013904223u;
+        bytes[PATTERN_BYTES - 1u - i] = (uint8_t)(state >> 24 | 1u);
+    }
+    return bytes;
+}
+
+/* A copy, or memory of that size with something in it. */
 static void *block(const void *from, uint32_t bytes) {
     uint8_t *memory = malloc(bytes);
     if (memory == NULL && bytes > 0) {
@@ -116,12 +128,9 @@ static void *block(const void *from, uint32_t bytes) {
     }
     if (from != NULL && bytes > 0) {
         memcpy(memory, from, bytes);
-    } else {
-        uint32_t state = 1;
-        for (uint32_t i = 0; i < bytes; i++) {
-            state = state * 1664525u + 1013904223u;
-            memory[i] = (uint8_t)(state >> 24);
-        }
+    }
+    for (uint32_t at = 0; from == NULL && at < bytes; at += PATTERN_BYTES) {
+        memcpy(memory + at, pattern(), min_u32(PATTERN_BYTES, bytes - at));
     }
     return memory;
 }
