@@ -57,6 +57,10 @@ bool md_npu_output_open(md_npu_model_t *npu, md_npu_scaling_kind_t scaling,
         !md_npu_activation_open(npu, &output->ofm, &output->activation)) {
         return false;
     }
+    /* 32-bit values are stored as they are; in a table, their position counts the zero point. */
+    if (output->ofm.bytes == 4 && output->activation.kind == MD_NPU_NO_ACTIVATION) {
+        output->ofm.zero_point = 0;
+    }
     for (uint32_t core = 0; scaling == MD_NPU_SCALE_CHANNELS && core < npu->cores; core++) {
         if (!open_entries(npu, core, (depth + npu->cores - 1 - core) / npu->cores, output)) {
             return false;
