@@ -54,7 +54,8 @@
 #define MD_NPU_MAX_SHRAM_BYTES (96u * 1024u)
 #define MD_NPU_LUT_BYTES 2048u
 
-/* Enough workspace for any convolution. */
+/* Enough workspace for convolutions with up to 15,000 weights for an output channel; others need
+ * 4 bytes for each, and the loader's own state. */
 #define MD_NPU_MIN_WORKSPACE_BYTES (64u * 1024u)
 #define MD_NPU_SETTINGS 0x90u /* settings without payload: codes from 0x100 */
 #define MD_NPU_PAYLOADS 0x94u /* settings with payload: codes from 0 */
@@ -139,9 +140,9 @@ typedef struct md_npu_model {
 
 /* Prepares an NPU as it is after a reset.
  * windows:   at most MD_NPU_MAX_WINDOWS, kept by reference.
- * workspace: for decoded weights, 16-byte aligned, used only while a stream runs. Any convolution
- *            runs with MD_NPU_MIN_WORKSPACE_BYTES; it is fast where all weights of its output
- *            channels' block fit. */
+ * workspace: for decoded weights, 16-byte aligned, used only while a stream runs. With
+ *            MD_NPU_MIN_WORKSPACE_BYTES run the convolutions that are said there; they are fast
+ *            where all weights of an output channels' block fit. */
 void md_npu_model_init(md_npu_model_t *npu, const md_npu_config_t *config,
                        const md_npu_window_t *windows, uint32_t window_count, void *workspace,
                        uint32_t workspace_bytes);
