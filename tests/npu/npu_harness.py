@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.reference.tflm import run_reference
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -28,6 +29,7 @@ CONFIGURATIONS = {
     "ethos-u65-512": (1, 512),
 }
 WORKSPACE_BYTES = 1 << 20
+WORKSPACE_TOO_SMALL = 9  # MD_NPU_WORKSPACE_TOO_SMALL
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-g"]
 VARIANTS = {
     "fast": ["-O2"],
@@ -44,9 +46,7 @@ def build_driver(variant: str = "fast", compiler: str = "gcc") -> Path:
     program = folder / f"npu_driver_{variant}_{compiler}"
     sources = sorted(str(path) for path in MODEL.glob("*.c"))
     flags = STRICT + VARIANTS[variant]
-    subprocess.run(
-        [compiler, *flags, f"-I{MODEL}", str(DRIVER), *sources, "-o", str(program)], check=True
-    )
+    subprocess.run([compiler, *flags, f"-I{MODEL}", str(DRIVER), *sources, "-o", str(program)], check=True)
     return program
 
 
@@ -101,10 +101,8 @@ def _compiled(values: dict[str, npt.NDArray[np.generic]]) -> Compiled:
             )
         )
 
-    # NumPy drops a byte string's zeros at its end; sizes stay in the item size.
     def raw(key: str) -> bytes:
-        array = np.atleast_1d(values[key])
-        return array.tobytes()
+        return np.atleast_1d(values[key]).tobytes()
 
     return Compiled(
         stream=command_stream(raw("cmd_data")),
@@ -197,10 +195,8 @@ def _runs(compiled: Compiled, result: bytes, count: int) -> list[NpuRun]:
     return runs
 
 
-def random_inputs(compiled: Compiled, model: bytes, count: int, seed: int) -> list[list[Array]]:
+def random_inputs(model: bytes, count: int, seed: int) -> list[list[Array]]:
     """Random values over the whole range of each input's type."""
-    from mcu_deploy.graph.reader import parse_model
-
     graph = parse_model(model, "model")
     generator = np.random.default_rng(seed)
     runs = []
@@ -229,11 +225,9 @@ def compare(
     """Empty if every output is equal to TFLM's, else what differs first."""
     compiled = compile_model(model, configuration, options)
     data = model.read_bytes()
-    inputs = random_inputs(compiled, data, count, seed)
+    inputs = random_inputs(data, count, seed)
     wanted = run_reference(data, inputs)
-    found = run_model(
-        compiled, configuration, inputs, variant=variant, workspace_bytes=workspace_bytes
-    )
+    found = run_model(compiled, configuration, inputs, variant=variant, workspace_bytes=workspace_bytes)
     for number, (reference, run) in enumerate(zip(wanted, found, strict=True)):
         if run.error:
             return (

@@ -44,7 +44,7 @@ typedef struct {
     operand_scaling_t scaling;
     md_npu_scale_t scale_a;
     int32_t scale_b;
-    uint32_t fixed_shift;
+    uint32_t input_shift;
     md_npu_output_t output;
 } elementwise_t;
 
@@ -62,21 +62,32 @@ static int32_t leading_zeros(int32_t value) {
     return count;
 }
 
+/* One operand times OPA_SCALE. As in TFLite, it is first shifted left, so that rounding twice rounds at
+ * the same bits as there. */
+static int64_t scale_operand(const elementwise_t *op, int64_t value) {
+    const md_npu_scale_t scale = {op->scale_a.scale, op->scale_a.shift + op->input_shift};
+    if (scale.shift > 63) {
+        return 0; /* less than a half in any case */
+    }
+    return md_npu_scale(value * ((int64_t)1 << op->input_shift), scale, op->output.rounding);
+}
+
 /* ADD's and SUB's operands in their common scale. */
 static void scale_operands(const elementwise_t *op, int64_t *a, int64_t *b) {
-    const md_npu_rounding_t rounding = op->output.rounding;
+    /* The other operand's scale is one half. */
+    const int64_t half = (int64_t)1 << (op->input_shift - 1);
     switch (op->scaling) {
     case SCALE_BOTH:
         *a *= (int32_t)op->scale_a.scale;
         *b *= op->scale_b;
         break;
     case SCALE_A:
-        *a = md_npu_scale(*a, op->scale_a, rounding);
-        *b *= (int64_t)1 << op->fixed_shift;
+        *a = scale_operand(op, *a);
+        *b *= half;
         break;
     case SCALE_B:
-        *b = md_npu_scale(*b, op->scale_a, rounding);
-        *a *= (int64_t)1 << op->fixed_shift;
+        *b = scale_operand(op, *b);
+        *a *= half;
         break;
     }
 }
@@ -195,7 +206,7 @@ static bool open_operand_scaling(md_npu_model_t *npu, elementwise_t *op) {
     if (scaling == SCALE_BOTH) {
         op->scale_a.scale &= 0xFFFFu;
     }
-    op->fixed_shift = op->ifm.bytes == 1 ? 19 : 14;
+    op->input_shift = op->ifm.bytes == 1 ? 20 : 15;
     return true;
 }
 

@@ -1,0 +1,119 @@
+"""Operator by operator: Vela's streams on the NPU's model give TFLite Micro's bytes.
+
+``MCU_DEPLOY_NPU_ALL=1`` runs every case on every configuration; otherwise each runs on one, in turn.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import npu_harness
+import npu_operators
+import numpy as np
+import pytest
+
+from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.ir import DataType
+from mcu_deploy.graph.writer import write_model
+
+NAMES = list(npu_operators.CASES)
+CONFIGURATIONS = list(npu_harness.CONFIGURATIONS)
+
+
+def pairs() -> list[tuple[str, str]]:
+    if os.environ.get("MCU_DEPLOY_NPU_ALL"):
+        return [(name, configuration) for name in NAMES for configuration in CONFIGURATIONS]
+    return [(name, CONFIGURATIONS[i % len(CONFIGURATIONS)]) for i, name in enumerate(NAMES)]
+
+
+def save(name: str, folder: Path) -> Path:
+    path = folder / "model.tflite"
+    path.write_bytes(write_model(npu_operators.build(name)))
+    return path
+
+
+@pytest.mark.parametrize(("name", "configuration"), pairs())
+def test_an_operator_gives_tflms_bytes(name: str, configuration: str, tmp_path: Path) -> None:
+    difference = npu_harness.compare(save(name, tmp_path), configuration, seed=len(name))
+    assert not difference
+
+
+@pytest.mark.parametrize(
+    "name", ["conv_deep", "depthwise_odd", "SOFTMAX", "cascade", "ADD", "MEAN", "RESIZE_BILINEAR_half_pixel"]
+)
+def test_sanitizers_find_nothing(name: str, tmp_path: Path) -> None:
+    model = save(name, tmp_path)
+    assert not npu_harness.compare(model, "ethos-u55-64", count=1, variant="sanitized")
+    assert not npu_harness.compare(model, "ethos-u65-512", count=1, variant="sanitized")
+
+
+@pytest.mark.parametrize("configuration", ["ethos-u55-32", "ethos-u65-512"])
+@pytest.mark.parametrize("name", ["conv_deep", "depthwise_odd", "conv_relu"])
+def test_a_small_workspace_changes_nothing_but_the_time(
+    name: str, configuration: str, tmp_path: Path
+) -> None:
+    compiled = npu_harness.compile_model(save(name, tmp_path), configuration)
+    inputs = npu_harness.random_inputs((tmp_path / "model.tflite").read_bytes(), 1, 3)
+    wanted = npu_harness.run_model(compiled, configuration, inputs)[0]
+    refused = npu_harness.run_model(compiled, configuration, inputs, workspace_bytes=64)[0]
+    assert refused.error == npu_harness.WORKSPACE_TOO_SMALL
+    size = 64
+    while size < npu_harness.WORKSPACE_BYTES:
+        run = npu_harness.run_model(compiled, configuration, inputs, workspace_bytes=size)[0]
+        if not run.error:
+            assert run.outputs == wanted.outputs
+            size *= 2
+            continue
+        assert run.error == npu_harness.WORKSPACE_TOO_SMALL
+        assert run.value > size
+        size = run.value
+
+
+@pytest.mark.parametrize(
+    ("configuration", "options"),
+    [
+        ("ethos-u55-128", ["--optimise", "Size"]),
+        ("ethos-u65-256", ["--memory-mode", "Dedicated_Sram"]),
+        ("ethos-u65-512", ["--memory-mode", "Dedicated_Sram", "--arena-cache-size", "30000"]),
+        ("ethos-u65-512", ["--debug-force-legacy-core", "--optimise", "Size"]),
+    ],
+)
+def test_memory_modes_and_stripes(configuration: str, options: list[str], tmp_path: Path) -> None:
+    assert not npu_harness.compare(save("cascade", tmp_path), configuration, count=1, options=options)
+
+
+@pytest.mark.parametrize("kind", ["ADD", "SUB", "MUL"])
+def test_32_bit_integers(kind: str, tmp_path: Path) -> None:
+    """Without quantisation, in a range where nothing overflows."""
+    builder = GraphBuilder(kind)
+    inputs = [builder.tensor((1, 6, 7, 19), dtype=DataType.INT32) for _ in range(2)]
+    builder.inputs += inputs
+    model = tmp_path / "model.tflite"
+    model.write_bytes(write_model(builder.build([builder.operator(kind, inputs, shape=(1, 6, 7, 19))])))
+    compiled = npu_harness.compile_model(model, "ethos-u55-128")
+    reach = 2**15 if kind == "MUL" else 2**30
+    one, two = np.random.default_rng(7).integers(-reach, reach, (2, 1, 6, 7, 19), dtype=np.int32)
+    run = npu_harness.run_model(compiled, "ethos-u55-128", [[one, two]])[0]
+    assert not run.error
+    wanted = {"ADD": one + two, "SUB": one - two, "MUL": one * two}[kind]
+    assert run.outputs[0] == wanted.tobytes()
+
+
+def test_a_sum_is_rounded_once_where_tflm_rounds_twice(tmp_path: Path) -> None:
+    """Vela makes SUM a convolution with natural rounding; the model computes what that asks for."""
+    builder = GraphBuilder("SUM")
+    axis = builder.constant(np.array([3], np.int32))
+    source = builder.input((1, 6, 7, 19), 0.05, -1)
+    output = builder.operator(
+        "SUM", [source, axis], shape=(1, 6, 7, 1), scale=0.3, zero_point=1, keep_dims=True
+    )
+    model = tmp_path / "model.tflite"
+    model.write_bytes(write_model(builder.build([output])))
+    compiled = npu_harness.compile_model(model, "ethos-u55-128")
+    values = np.random.default_rng(5).integers(-128, 128, (1, 6, 7, 19)).astype(np.int8)
+    run = npu_harness.run_model(compiled, "ethos-u55-128", [[values]])[0]
+    sums = (values.astype(np.int64) + 1).sum(axis=3)
+    ratio = float(np.float32(0.05)) / float(np.float32(0.3))
+    wanted = np.clip(np.floor(sums * ratio + 0.5).astype(np.int64) + 1, -128, 127).astype(np.int8)
+    assert run.outputs[0] == wanted.tobytes()
