@@ -100,6 +100,24 @@ def test_32_bit_integers(kind: str, tmp_path: Path) -> None:
     assert run.outputs[0] == wanted.tobytes()
 
 
+@pytest.mark.parametrize("counts", [(1, 1, 3, 1), (1, 2, 1, 1), (1, 1, 1, 4)])
+@pytest.mark.parametrize("configuration", ["ethos-u55-128", "ethos-u65-256", "ethos-u65-512"])
+def test_tiles_are_copied(counts: tuple[int, ...], configuration: str, tmp_path: Path) -> None:
+    """TILE, which TFLM does not have; U65 does it with DMA in two and three dimensions."""
+    builder = GraphBuilder("TILE")
+    source = builder.input((1, 5, 6, 9))
+    multiples = builder.constant(np.array(counts, np.int32))
+    shape = tuple(size * count for size, count in zip((1, 5, 6, 9), counts, strict=True))
+    graph = builder.build([builder.operator("TILE", [source, multiples], shape=shape)])
+    model = tmp_path / "model.tflite"
+    model.write_bytes(write_model(graph))
+    compiled = npu_harness.compile_model(model, configuration)
+    values = np.random.default_rng(2).integers(-128, 128, (1, 5, 6, 9)).astype(np.int8)
+    run = npu_harness.run_model(compiled, configuration, [[values]], variant="sanitized")[0]
+    assert not run.error
+    assert run.outputs[0] == np.tile(values, counts).tobytes()
+
+
 def test_a_sum_is_rounded_once_where_tflm_rounds_twice(tmp_path: Path) -> None:
     """Vela makes SUM a convolution with natural rounding; the model computes what that asks for."""
     builder = GraphBuilder("SUM")

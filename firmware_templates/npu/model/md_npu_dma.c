@@ -45,11 +45,9 @@ static uint8_t *internal_memory(md_npu_model_t *npu, uint64_t offset, uint64_t b
     return npu->lut + (offset - start);
 }
 
-/* Copies bytes between offsets from the two ends. */
-static bool copy(md_npu_model_t *npu, const end_t *source, int64_t source_step, const end_t *target,
-                 uint64_t target_step, uint64_t bytes) {
-    const uint64_t from = source->address + (uint64_t)source_step;
-    const uint64_t to = target->address + target_step;
+/* Copies bytes between two addresses, or into the shared buffer. */
+static bool copy(md_npu_model_t *npu, const end_t *target, uint64_t from, uint64_t to,
+                 uint64_t bytes) {
     const uint8_t *in = md_npu_reach(npu, from, bytes, false, MD_NPU_PAYLOAD | MD_NPU_SET_DMA0_SRC);
     if (!in) {
         return false;
@@ -69,23 +67,36 @@ static bool copy(md_npu_model_t *npu, const end_t *source, int64_t source_step, 
     return true;
 }
 
-/* Rows of LEN bytes; SIZE0 of them, SKIP0 bytes apart in the source, make a plane, and SIZE1 planes,
- * SKIP1 bytes apart, a box. The target is written without gaps. */
+/* Bytes that lie side by side in the source, spread out in the target: rows of LEN bytes, SKIP0 bytes
+ * left out after each; SIZE0 rows make a plane, SKIP1 bytes are left out after each of SIZE1
+ * planes. Vela skips either after rows or after planes; how the NPU adds up both is not known. */
 static bool copy_box(md_npu_model_t *npu, const end_t *source, const end_t *target,
                      uint32_t dimensions) {
     const uint64_t bytes = md_npu_wide_setting(npu, MD_NPU_SET_DMA0_LEN);
     const uint32_t rows = dimensions >= 2 ? md_npu_setting(npu, MD_NPU_SET_DMA0_SIZE0) : 1;
     const uint32_t planes = dimensions == 3 ? md_npu_setting(npu, MD_NPU_SET_DMA0_SIZE1) : 1;
-    const int64_t row_step = md_npu_stride_setting(npu, MD_NPU_SET_DMA0_SKIP0);
-    const int64_t plane_step = md_npu_stride_setting(npu, MD_NPU_SET_DMA0_SKIP1);
-    uint64_t written = 0;
+    const uint64_t row_skip =
+        dimensions >= 2 ? (uint64_t)md_npu_stride_setting(npu, MD_NPU_SET_DMA0_SKIP0) : 0;
+    const uint64_t plane_skip =
+        dimensions == 3 ? (uint64_t)md_npu_stride_setting(npu, MD_NPU_SET_DMA0_SKIP1) : 0;
+    if (dimensions == 3 && row_skip != 0) {
+        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_PAYLOAD | MD_NPU_SET_DMA0_SKIP0,
+                           row_skip);
+    }
+    if (bytes == 0) {
+        return true;
+    }
+    uint64_t from = source->address;
+    uint64_t to = target->address;
     for (uint32_t plane = 0; plane < planes; plane++) {
         for (uint32_t row = 0; row < rows; row++) {
-            if (!copy(npu, source, plane * plane_step + row * row_step, target, written, bytes)) {
+            if (!copy(npu, target, from, to, bytes)) {
                 return false;
             }
-            written += bytes;
+            from += bytes;
+            to += bytes + row_skip;
         }
+        to += plane_skip;
     }
     return true;
 }
@@ -93,17 +104,17 @@ static bool copy_box(md_npu_model_t *npu, const end_t *source, const end_t *targ
 bool md_npu_dma(md_npu_model_t *npu, uint32_t parameter) {
     const uint32_t source_region = md_npu_setting(npu, MD_NPU_SET_DMA0_SRC_REGION);
     const uint32_t target_region = md_npu_setting(npu, MD_NPU_SET_DMA0_DST_REGION);
-    const uint32_t mode = source_region >> DIMENSIONS_SHIFT;
+    const uint32_t mode = target_region >> DIMENSIONS_SHIFT;
     end_t source;
     end_t target;
     if (parameter != 0) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_OP_DMA_START, parameter);
     }
-    if (mode > 2 || (mode != 0 && npu->config.product != MD_NPU_U65) ||
-        (source_region & REGION_INTERNAL)) {
+    if (source_region >> DIMENSIONS_SHIFT || (source_region & REGION_INTERNAL)) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_DMA0_SRC_REGION, source_region);
     }
-    if (target_region >> DIMENSIONS_SHIFT || (mode != 0 && (target_region & REGION_INTERNAL))) {
+    if (mode > 2 || (mode != 0 && npu->config.product != MD_NPU_U65) ||
+        (mode != 0 && (target_region & REGION_INTERNAL))) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_DMA0_DST_REGION, target_region);
     }
     return open_end(npu, MD_NPU_SET_DMA0_SRC_REGION, MD_NPU_SET_DMA0_SRC, &source) &&
