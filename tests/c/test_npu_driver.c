@@ -27,6 +27,7 @@ static struct {
     uint32_t order[WRITES];
     uint32_t values[WRITES];
     uint32_t writes;
+    uint32_t early; /* an interrupt comes with this reading of STATUS, while it still runs */
     uint32_t admitted;
     uint32_t cleaned, invalidated;
 } npu;
@@ -46,6 +47,9 @@ uint32_t md_npu_bus_open(void) {
 static uint32_t status(void) {
     npu.reading++;
     if (npu.running) {
+        if (npu.reading == npu.early) {
+            md_npu_interrupt();
+        }
         if (npu.reading <= npu.polls_of_run) {
             return MD_NPU_STATE_RUNNING;
         }
@@ -152,7 +156,7 @@ static void test_open(void) {
     CHECK_EQUAL(npu.values[0], 0);
     CHECK_EQUAL(npu.order[1], MD_NPU_REG_RESET);
     CHECK_EQUAL(npu.values[1], 1); /* as privileged as it was */
-    CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_CLOCK_Q | MD_NPU_CMD_POWER_Q);
+    CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_Q);
 
     npu_like(U55_ID, U55_128);
     npu.polls_of_reset = NEVER;
@@ -180,13 +184,14 @@ static void expect_config(uint32_t npu_id, uint32_t npu_config, uint32_t stream_
 
 static void test_configurations(void) {
     expect_config(U55_ID, U55_128, U55_ID, U55_128, true);
-    expect_config(U55_ID, U55_128, U55_ID, 0x3008, false);             /* 256 MACs */
-    expect_config(U55_ID, U55_128, U55_ID, 0x3007, false);             /* other shared RAM */
-    expect_config(U55_ID, U55_128, U55_ID, 0x1817, false);             /* other commands */
-    expect_config(U55_ID, U55_128, U55_ID, 0x10001807, false);         /* U65 */
-    expect_config(U55_ID, U55_128 | (1u << 27), U55_ID, 0x1807, true); /* what a stream may lack */
-    expect_config(0x10166001, U55_128, U55_ID, U55_128, true);         /* a later NPU */
-    expect_config(U55_ID, U55_128, 0x10166001, U55_128, false);        /* a later compiler */
+    expect_config(U55_ID, U55_128, U55_ID, 0x3008, false);              /* 256 MACs */
+    expect_config(U55_ID, U55_128, U55_ID, 0x3007, false);              /* other shared RAM */
+    expect_config(U55_ID, U55_128, U55_ID, 0x1817, false);              /* other commands */
+    expect_config(U55_ID, U55_128, U55_ID, 0x10001807, false);          /* U65 */
+    expect_config(U55_ID, U55_128 | (1u << 27), U55_ID, 0x1807, true);  /* what a stream may lack */
+    expect_config(U55_ID, U55_128, U55_ID, 0x1807 | (1u << 27), false); /* what it must not lack */
+    expect_config(0x10166001, U55_128, U55_ID, U55_128, true);          /* a later NPU */
+    expect_config(U55_ID, U55_128, 0x10166001, U55_128, false);         /* a later compiler */
     expect_config(0x20066001, U55_128, U55_ID, U55_128, false);
     expect_config(U85_ID, U85_256, U85_ID, U85_256, true);
     expect_config(U85_ID, U85_256 | 0x3000u, U85_ID, U85_256, true); /* no shared RAM to compare */
@@ -256,7 +261,7 @@ static void test_a_run(bool by_interrupt) {
     CHECK_EQUAL(npu.registers[MD_NPU_REG_QCONFIG / 4], 2);
     CHECK_EQUAL(npu.registers[MD_NPU_REG_REGIONCFG / 4], 3);
     CHECK_EQUAL(npu.registers[MD_NPU_REG_AXI_LIMIT(3) / 4], 0x0F1F0000);
-    CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_CLOCK_Q | MD_NPU_CMD_POWER_Q);
+    CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_Q);
     /* Acknowledged after the start; the reset came first. */
     int32_t start = -1;
     int32_t acknowledged = -1;
@@ -273,6 +278,23 @@ static void test_a_run(bool by_interrupt) {
     CHECK_EQUAL(start < acknowledged, 1);
 }
 
+static void test_an_early_interrupt(void) {
+    md_npu_failure_t failure;
+    npu_like(U55_ID, U55_128);
+    npu.polls_of_run = 10;
+    npu.early = 3;
+    const md_npu_job_t job = job_of(make_stream(U55_ID, U55_128));
+    CHECK_EQUAL(md_npu_run(&job, &failure), 1);
+    CHECK_EQUAL(npu.reading > npu.polls_of_run, 1);
+}
+
+static void test_a_late_interrupt(void) {
+    npu_like(U55_ID, U55_128);
+    npu.registers[MD_NPU_REG_CMD / 4] = MD_NPU_CMD_Q;
+    md_npu_interrupt();
+    CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_Q | MD_NPU_CMD_ACKNOWLEDGE);
+}
+
 static void test_u85_ports(void) {
     md_npu_failure_t failure;
     npu_like(U85_ID, U85_256);
@@ -282,6 +304,8 @@ static void test_u85_ports(void) {
     CHECK_EQUAL(npu.registers[MD_NPU_REG_MEM_ATTR(1) / 4], 0);
     CHECK_EQUAL(npu.registers[MD_NPU_REG_MEM_ATTR(2) / 4], MD_NPU_U85_SECOND_PORT);
     CHECK_EQUAL(npu.registers[MD_NPU_REG_MEM_ATTR(3) / 4], MD_NPU_U85_SECOND_PORT);
+    CHECK_EQUAL(npu.registers[MD_NPU_REG_AXI_SRAM / 4], 0x00020F0B);
+    CHECK_EQUAL(npu.registers[MD_NPU_REG_AXI_EXT / 4], 0x00021F3F);
 }
 
 static void expect_failure(uint32_t final_status, md_npu_failure_kind_t kind) {
@@ -298,7 +322,7 @@ static void expect_failure(uint32_t final_status, md_npu_failure_kind_t kind) {
     CHECK_EQUAL(failure.config, U55_128);
     CHECK_EQUAL(failure.model_value, 77);
     CHECK_EQUAL(npu.running, 0); /* reset again */
-    CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_CLOCK_Q | MD_NPU_CMD_POWER_Q);
+    CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_Q);
 }
 
 static void test_failures(void) {
@@ -327,6 +351,8 @@ int main(void) {
     test_damaged_streams();
     test_a_run(false);
     test_a_run(true);
+    test_an_early_interrupt();
+    test_a_late_interrupt();
     test_u85_ports();
     test_failures();
     return failures != 0;

@@ -5,6 +5,7 @@
 #include "md_npu_registers.h"
 #include "npu_config.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
 
 /* Looks at the NPU before a run is given up: some seconds. */
@@ -15,8 +16,13 @@
 enum { RESET_POLLS = 100000 };
 
 /* AXI_LIMIT of U55 and U65: outstanding writes and reads (minus 1), bursts of 64 bytes, memory type
- * 0 (device, not bufferable). U85 keeps what it was built with. */
+ * 0 (device, not bufferable). */
 #define AXI_LIMIT ((15u << 24) | (31u << 16))
+
+/* The same of U85's ports, as much as they may have, in bursts of 256 bytes: less is what the NPU
+ * was built with. Memory types are in MEM_ATTR there. */
+#define U85_AXI_SRAM ((2u << 16) | (15u << 8) | 11u)
+#define U85_AXI_EXT ((2u << 16) | (31u << 8) | 63u)
 
 /* Words of a stream before its commands: a tag with the action in its low byte. */
 #define FOURCC_COP1 0x31504F43u
@@ -72,7 +78,7 @@ bool md_npu_open(md_npu_failure_t *failure) {
     if (!reset()) {
         return fail(failure, MD_NPU_FAILED_RESET, 0);
     }
-    md_npu_bus_write(MD_NPU_REG_CMD, MD_NPU_CMD_CLOCK_Q | MD_NPU_CMD_POWER_Q);
+    md_npu_bus_write(MD_NPU_REG_CMD, MD_NPU_CMD_Q);
     return true;
 }
 
@@ -132,7 +138,8 @@ static bool fits(const header_t *header, uint32_t id, uint32_t config) {
         MD_NPU_CONFIG_PRODUCT | MD_NPU_CONFIG_STREAM_VERSION | MD_NPU_CONFIG_MACS | sizes;
     return MD_NPU_ARCH_MAJOR(header->id) == MD_NPU_ARCH_MAJOR(id) &&
            MD_NPU_ARCH_MINOR(header->id) <= MD_NPU_ARCH_MINOR(id) &&
-           ((header->config ^ config) & fixed) == 0u;
+           ((header->config ^ config) & fixed) == 0u &&
+           (header->config & ~config & MD_NPU_CONFIG_CUSTOM_DMA) == 0u;
 }
 
 bool md_npu_check(const uint8_t *stream, uint32_t stream_bytes, md_npu_failure_t *failure) {
@@ -166,19 +173,27 @@ static void set_ports(void) {
             md_npu_bus_write(MD_NPU_REG_AXI_LIMIT(n), AXI_LIMIT);
         }
     }
+    if (u85) {
+        md_npu_bus_write(MD_NPU_REG_AXI_SRAM, U85_AXI_SRAM);
+        md_npu_bus_write(MD_NPU_REG_AXI_EXT, U85_AXI_EXT);
+    }
     md_npu_bus_write(MD_NPU_REG_QCONFIG, MD_NPU_QUEUE_PORT);
     md_npu_bus_write(MD_NPU_REG_REGIONCFG, MD_NPU_REGION_PORTS);
 }
 
+/* Power and clock stay as they are: it may come late, when the run has been given up. */
 void md_npu_interrupt(void) {
-    md_npu_bus_write(MD_NPU_REG_CMD, MD_NPU_CMD_ACKNOWLEDGE);
+    const uint32_t kept = md_npu_bus_read(MD_NPU_REG_CMD) & MD_NPU_CMD_Q;
+    md_npu_bus_write(MD_NPU_REG_CMD, kept | MD_NPU_CMD_ACKNOWLEDGE);
     interrupted = true;
 }
 
+/* An interrupt alone does not tell the end: it may be left from an earlier run. */
 static bool wait_for_end(void) {
     for (uint32_t polls = 0; polls < MD_NPU_MAX_POLLS; polls++) {
         const uint32_t status = md_npu_bus_read(MD_NPU_REG_STATUS);
-        if (interrupted || (status & (MD_NPU_STATE_IRQ | MD_NPU_STATE_ERRORS)) != 0u) {
+        const bool stopped = interrupted && (status & MD_NPU_STATE_RUNNING) == 0u;
+        if (stopped || (status & (MD_NPU_STATE_IRQ | MD_NPU_STATE_ERRORS)) != 0u) {
             return true;
         }
         md_npu_idle();
@@ -198,8 +213,12 @@ static bool run(const md_npu_job_t *job, const header_t *header, md_npu_failure_
     write_address(MD_NPU_REG_BASEP(1), job->arena);
     write_address(MD_NPU_REG_BASEP(2), job->arena + job->fast_offset);
     interrupted = false;
+    /* What the core wrote into the arena is there before the start, and what the NPU wrote is read
+     * after the end. */
+    atomic_thread_fence(memory_order_seq_cst);
     md_npu_bus_write(MD_NPU_REG_CMD, MD_NPU_CMD_START);
     const bool ended = wait_for_end();
+    atomic_thread_fence(memory_order_seq_cst);
     const uint32_t status = md_npu_bus_read(MD_NPU_REG_STATUS);
     if (!ended) {
         (void)fail(failure, MD_NPU_FAILED_TIMEOUT, 0);
@@ -226,7 +245,7 @@ bool md_npu_run(const md_npu_job_t *job, md_npu_failure_t *failure) {
         md_npu_bus_explain(failure);
         (void)reset();
     }
-    md_npu_bus_write(MD_NPU_REG_CMD, MD_NPU_CMD_CLOCK_Q | MD_NPU_CMD_POWER_Q);
+    md_npu_bus_write(MD_NPU_REG_CMD, MD_NPU_CMD_Q);
     md_npu_invalidate_cache(job->arena, job->arena_bytes);
     return done;
 }

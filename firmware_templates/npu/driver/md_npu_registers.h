@@ -18,6 +18,8 @@
 #define MD_NPU_REG_REGIONCFG 0x3Cu
 #define MD_NPU_REG_AXI_LIMIT(n) (0x40u + 4u * (n)) /* U55, U65: of counter n, 0 to 3 */
 #define MD_NPU_REG_MEM_ATTR(n) (0x40u + 4u * (n))  /* U85: entry n, 0 to 3 */
+#define MD_NPU_REG_AXI_SRAM 0x50u                  /* U85: of the first port */
+#define MD_NPU_REG_AXI_EXT 0x54u                   /* U85: of the second */
 #define MD_NPU_REG_BASEP(n) (0x80u + 8u * (n))     /* region n: low word, then high word */
 
 /* ID: architecture of the programmers model. 1: U55 and U65; 2: U85. */
@@ -28,9 +30,10 @@ enum { MD_NPU_ARCH_U55_U65 = 1, MD_NPU_ARCH_U85 = 2 };
 /* CONFIG: the parts that a stream must have been compiled for; others are free. */
 #define MD_NPU_CONFIG_PRODUCT 0xF0000000u
 #define MD_NPU_CONFIG_STREAM_VERSION 0x000000F0u
-#define MD_NPU_CONFIG_MACS 0x0000000Fu      /* log2 of MACs a cycle */
-#define MD_NPU_CONFIG_SHRAM 0x0000FF00u     /* U55, U65: KiB */
-#define MD_NPU_CONFIG_AXI_PORTS 0x00000700u /* U85: log2 of the numbers of ports */
+#define MD_NPU_CONFIG_MACS 0x0000000Fu       /* log2 of MACs a cycle */
+#define MD_NPU_CONFIG_CUSTOM_DMA 0x08000000u /* a stream may do without */
+#define MD_NPU_CONFIG_SHRAM 0x0000FF00u      /* U55, U65: KiB */
+#define MD_NPU_CONFIG_AXI_PORTS 0x00000700u  /* U85: log2 of the numbers of ports */
 
 #define MD_NPU_STATE_RUNNING (1u << 0)
 #define MD_NPU_STATE_IRQ (1u << 1)
@@ -50,6 +53,7 @@ enum { MD_NPU_ARCH_U55_U65 = 1, MD_NPU_ARCH_U85 = 2 };
 #define MD_NPU_CMD_ACKNOWLEDGE (1u << 1)
 #define MD_NPU_CMD_CLOCK_Q (1u << 2)
 #define MD_NPU_CMD_POWER_Q (1u << 3)
+#define MD_NPU_CMD_Q (MD_NPU_CMD_CLOCK_Q | MD_NPU_CMD_POWER_Q)
 #define MD_NPU_CMD_HALT (1u << 4)
 
 /* PROT, and RESET in the same bits: privileged, non-secure. */
