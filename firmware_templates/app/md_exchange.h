@@ -25,6 +25,7 @@
  *         OUTPUT    id: tensor index, aux: position among the model's outputs
  *         DETECTION id: element of the first output; i32 sum of md_smoother.h, where a stream's
  *                   window made one
+ *         NPU_COUNTS md_npu_counts_t of md_npu.h, where the NPU's functional model was used
  *         COUNTS    aux: calls of observers in the counted code; u64 front end, u64 inference, in
  *                   instructions. 0 where the machine has no counter. The time of the observers
  *                   is not in them, but their calls are (some 15 instructions each).
@@ -105,6 +106,7 @@ enum {
     MD_RECORD_ERROR = 10,
     MD_RECORD_DETECTION = 11,
     MD_RECORD_NPU = 12,
+    MD_RECORD_NPU_COUNTS = 13,
 };
 
 typedef struct {

@@ -195,8 +195,20 @@ static void run_model(md_session_t *session) {
     record_tensors(MD_RECORD_OUTPUT, session->run, md_model_outputs, md_model_output_count);
 }
 
+static void record_npu(const md_session_t *session) {
+#if MD_HAVE_NPU
+    md_npu_counts_t counts;
+    if (md_npu_counted(&counts)) {
+        md_record(MD_RECORD_NPU_COUNTS, 0, session->run, 0, &counts, sizeof counts);
+    }
+#else
+    (void)session;
+#endif
+}
+
 static void end_run(md_session_t *session) {
     const uint64_t counts[2] = {session->frontend, session->instructions};
+    record_npu(session);
     md_record(MD_RECORD_COUNTS, 0, session->run, session->observed, counts, sizeof counts);
     session->run++;
 }

@@ -106,13 +106,27 @@ def _npu(document: dict[str, Any]) -> str:
     left = ", ".join(dict.fromkeys(npu["cpu_operators"])) or "nothing"
     if not npu["npu_steps"]:
         return f"nothing runs on the {npu['configuration']}: Vela left every operator to the CPU"
-    text = f"NPU {npu['configuration']} (Vela {npu['vela']}, {npu['memory_mode']}), on the CPU: {left}"
+    text = (
+        f"NPU {npu['configuration']}, compiled by Vela {npu['vela']} for {npu['system_config']}, "
+        f"{npu['memory_mode']}; left to the CPU: {left}"
+    )
     if npu["estimated_cycles"] is not None:
         milliseconds = f"{npu['estimated_seconds'] * 1e3:.3g} ms at {npu['clock_hz'] / 1e6:g} MHz"
-        text += f"\nestimated by Vela: {npu['estimated_cycles']:,} cycles, {milliseconds}"
+        text += f"\nestimated by Vela, an inference: {npu['estimated_cycles']:,} cycles, {milliseconds}"
+    if npu["counted"] is not None:
+        text += f"\n{_counted(npu['counted'])}"
     if any(run["layers_bit_exact"] is not None for run in document["runs"]):
         text += "\nlayers: compared are the tensors between NPU and CPU; others do not exist as in the model"
     return text
+
+
+def _counted(counted: dict[str, Any]) -> str:
+    """The NPU's work in an inference, two lines."""
+    read = ", ".join(f"{name} {count:,}" for name, count in counted["bytes_read"].items())
+    return (
+        f"counted by the functional model: {counted['macs']:,} MACs in {counted['operations']:,} operations; "
+        f"bytes\n  read: {read}; written: arena {counted['bytes_written']['arena']:,}"
+    )
 
 
 def _difference(difference: dict[str, Any]) -> str:

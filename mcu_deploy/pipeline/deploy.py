@@ -164,6 +164,8 @@ def _judge(
     if batch.streams:
         verdicts = _judge_streams(project, batch, verdicts, document)
     runs = batch.record.runs
+    if document["npu"] is not None:
+        document["npu"]["counted"] = entries.counted_entry(runs[0].npu)
     document |= {
         "verdict": "verified" if all(verdict.bit_exact for verdict in verdicts) else "differs",
         "versions": versions(batch.simulator),

@@ -19,6 +19,8 @@ import numpy.typing as npt
 from mcu_deploy.detect import Detection, Smoothing
 from mcu_deploy.errors import McuDeployError, SimulationError
 from mcu_deploy.simulate.faults import Fault
+from mcu_deploy.simulate.npu_counts import COUNTS as NPU_COUNTS
+from mcu_deploy.simulate.npu_counts import NpuCounts
 from mcu_deploy.simulate.npu_failures import FAILURE, NpuFailure, NpuFailureError
 
 INPUTS_FILE = "inputs.bin"
@@ -63,6 +65,7 @@ class _Type(enum.IntEnum):
     ERROR = 10
     DETECTION = 11
     NPU = 12
+    NPU_COUNTS = 13
 
 
 _REFUSALS = {
@@ -164,6 +167,7 @@ class Run:
         frontend_instructions, inference_instructions: 0 where the machine does not count.
         observed: calls of observers within the counted code; 0 means that the counts are exact.
         detection: that the window of a stream made.
+        npu: what the NPU's functional model counted; None where it was not used.
     """
 
     frontend: tuple[FrontendVector, ...]
@@ -175,6 +179,7 @@ class Run:
     inference_instructions: int
     observed: int
     detection: Detection | None = None
+    npu: NpuCounts | None = None
 
 
 @dataclass(frozen=True)
@@ -335,6 +340,7 @@ class _OpenRun:
     steps: list[StepCount] = field(default_factory=list)
     outputs: list[TensorRecord] = field(default_factory=list)
     detection: Detection | None = None
+    npu: NpuCounts | None = None
 
     def close(self, observed: int, frontend: int, inference: int) -> Run:
         return Run(
@@ -347,6 +353,7 @@ class _OpenRun:
             inference,
             observed,
             self.detection,
+            self.npu,
         )
 
 
@@ -436,6 +443,10 @@ class _Reader:
             if self._open.detection is not None:
                 raise self._error("a second detection in one window")
             self._open.detection = Detection(id_, *self._unpack(_SUM, payload))
+        elif kind == _Type.NPU_COUNTS:
+            if self._open.npu is not None:
+                raise self._error("a second count of the NPU's work in one run")
+            self._open.npu = NpuCounts(*self._unpack(NPU_COUNTS, payload))
         else:
             self._runs.append(self._open.close(aux, *self._unpack(_COUNTS, payload)))
             self._open = None

@@ -15,6 +15,7 @@ from mcu_deploy.inputs import InputVector
 from mcu_deploy.npu.target import NpuTarget
 from mcu_deploy.plan.kernels import ETHOS_U
 from mcu_deploy.plan.types import Plan
+from mcu_deploy.simulate.npu_counts import NpuCounts
 from mcu_deploy.simulate.records import Run, RunRecord
 from mcu_deploy.verify.runs import RunVerdict
 
@@ -67,7 +68,7 @@ def error_entry(error: McuDeployError) -> dict[str, Any]:
 
 
 def npu_entry(npu: NpuTarget, plan: Plan) -> dict[str, Any]:
-    """What stands under ``npu``; cycles, seconds and ``memory`` are Vela's estimates of the NPU's part."""
+    """What stands under ``npu`` before a run; what is called estimated, is Vela's of the NPU's part."""
     estimate, steps = npu.estimate, [step for step in plan.steps if step.implementation == ETHOS_U]
     streams = sum(int(step.parameters["stream_bytes"]) for step in steps)
     return {
@@ -88,10 +89,31 @@ def npu_entry(npu: NpuTarget, plan: Plan) -> dict[str, Any]:
             "estimated_sram_bytes": estimate.sram_bytes if estimate else None,
             "estimated_flash_bytes": estimate.flash_bytes if estimate else None,
             "estimated_dram_bytes": estimate.dram_bytes if estimate else None,
+            "estimated_sram_traffic_bytes": estimate.sram_traffic_bytes if estimate else None,
+            "estimated_flash_traffic_bytes": estimate.flash_traffic_bytes if estimate else None,
+            "estimated_dram_traffic_bytes": estimate.dram_traffic_bytes if estimate else None,
             "command_stream_bytes": streams,
             "constant_bytes": sum(step.constant_bytes for step in steps) - streams,
             "arena_bytes": npu.compiled.scratch_bytes + npu.compiled.fast_bytes,
         },
+        "counted": None,
+    }
+
+
+def counted_entry(counts: NpuCounts | None) -> dict[str, Any] | None:
+    """What stands under ``counted`` of ``npu``: an inference, as the functional model counts it."""
+    if counts is None:
+        return None
+    return {
+        "macs": counts.macs,
+        "operations": counts.operations,
+        "dma_bytes": counts.dma_bytes,
+        "bytes_read": {
+            "stream": counts.stream_read,
+            "constants": counts.constants_read,
+            "arena": counts.arena_read,
+        },
+        "bytes_written": {"arena": counts.arena_written},
     }
 
 

@@ -29,6 +29,8 @@ static struct {
     uint32_t writes;
     uint32_t early; /* an interrupt comes with this reading of STATUS, while it still runs */
     uint32_t admitted;
+    bool counts; /* as the functional model does */
+    md_npu_counts_t counters;
     uint32_t cleaned, invalidated;
 } npu;
 
@@ -89,6 +91,13 @@ void md_npu_bus_admit(const md_npu_job_t *job) {
 
 void md_npu_bus_explain(md_npu_failure_t *failure) {
     failure->model_value = 77;
+}
+
+bool md_npu_bus_counters(md_npu_counts_t *counts) {
+    if (npu.counts) {
+        *counts = npu.counters;
+    }
+    return npu.counts;
 }
 
 void md_npu_clean_cache(const void *data, uint32_t bytes) {
@@ -295,6 +304,27 @@ static void test_a_late_interrupt(void) {
     CHECK_EQUAL(npu.registers[MD_NPU_REG_CMD / 4], MD_NPU_CMD_Q | MD_NPU_CMD_ACKNOWLEDGE);
 }
 
+static void test_counts(void) {
+    md_npu_failure_t failure;
+    md_npu_counts_t counts;
+    npu_like(U55_ID, U55_128);
+    CHECK_EQUAL(md_npu_open(&failure), 1);
+    CHECK_EQUAL(md_npu_counted(&counts), 0); /* a real one */
+    const md_npu_counts_t nothing = {0};
+    CHECK_EQUAL(memcmp(&counts, &nothing, sizeof counts), 0);
+    npu.counts = true;
+    npu.counters = (md_npu_counts_t){7, 6, 5, 4, 3, 2, 1};
+    CHECK_EQUAL(md_npu_counted(&counts), 1);
+    CHECK_EQUAL(memcmp(&counts, &npu.counters, sizeof counts), 0);
+    npu.counters = (md_npu_counts_t){17, 26, 35, 44, 53, 62, (uint64_t)1 << 40};
+    const md_npu_counts_t more = {10, 20, 30, 40, 50, 60, ((uint64_t)1 << 40) - 1};
+    CHECK_EQUAL(md_npu_counted(&counts), 1);
+    CHECK_EQUAL(memcmp(&counts, &more, sizeof counts), 0);
+    CHECK_EQUAL(md_npu_open(&failure), 1); /* again from the start */
+    CHECK_EQUAL(md_npu_counted(&counts), 1);
+    CHECK_EQUAL(memcmp(&counts, &npu.counters, sizeof counts), 0);
+}
+
 static void test_u85_ports(void) {
     md_npu_failure_t failure;
     npu_like(U85_ID, U85_256);
@@ -353,6 +383,7 @@ int main(void) {
     test_a_run(true);
     test_an_early_interrupt();
     test_a_late_interrupt();
+    test_counts();
     test_u85_ports();
     test_failures();
     return failures != 0;

@@ -63,6 +63,15 @@ def test_the_bundled_model(simulator: str, tools: None, tmp_path: Path) -> None:
     assert npu["npu_macs"] == document["model"]["macs"]
     assert 200_000 < npu["estimated_cycles"] < 500_000
     assert npu["memory"]["constant_bytes"] > 80_000
+    counted = npu["counted"]
+    assert 0.9 * npu["npu_macs"] < counted["macs"] <= npu["npu_macs"]  # the model's, without those of padding
+    assert counted["operations"] > 10
+    assert counted["bytes_read"]["stream"] <= npu["memory"]["command_stream_bytes"]
+    assert counted["bytes_read"]["constants"] > 80_000
+    assert min(counted["bytes_read"]["arena"], counted["bytes_written"]["arena"]) > 100_000
+    text = mcu_deploy("verify", tmp_path / "mcu-deploy-out/kws-demo-corstone-300-ethos-u55-128").out
+    assert f"counted by the functional model: {counted['macs']:,} MACs" in text
+    assert "left to the CPU: nothing" in text
     assert [layer["kernel"] for layer in document["layers"]] == ["md_npu_step"]
     assert [path.name for path in (tmp_path / "mcu-deploy-out").iterdir()] == [
         "kws-demo-corstone-300-ethos-u55-128"
@@ -81,6 +90,7 @@ def test_a_mixed_graph(configuration: str, simulator: str, tools: None, tmp_path
     assert document["verdict"] == "verified"
     assert document["npu"]["cpu_operators"] == ["AVERAGE_POOL_2D", "AVERAGE_POOL_2D"]
     assert document["npu"]["npu_steps"] == 3
+    assert document["npu"]["counted"]["macs"] > 0
     assert all(run["layers_bit_exact"] for run in document["runs"])
     assert sum(layer["macs"] for layer in document["layers"]) == document["model"]["macs"]
 
@@ -109,6 +119,7 @@ def test_a_model_that_vela_leaves_to_the_cpu(tools: None, tmp_path: Path) -> Non
     result = mcu_deploy("deploy", model, *options)
     assert result.code == 0, result.err
     assert "nothing runs on the ethos-u55-128" in result.out
+    assert mcu_deploy("verify", tmp_path / "project", "--json").document["npu"]["counted"] is None
     assert not (tmp_path / "project" / "src" / "npu").exists()
 
 
@@ -334,10 +345,12 @@ def test_the_npu_s_interrupt_reaches_the_driver(tools: None, tmp_path: Path) -> 
 def test_a_stream(tools: None, tmp_path: Path) -> None:
     recording = Path(__file__).parents[2] / "models/kws_demo/recordings/up_down_annie.wav"
     options = ("--npu", "ethos-u55-128", "--stream", "--input", recording, "--simulator", "native", "--json")
-    result = mcu_deploy("deploy", "kws-demo", *options, cwd=tmp_path)
+    folder = tmp_path / "project"
+    result = mcu_deploy("deploy", "kws-demo", *options, "--output-dir", folder)
     assert result.code == 0, result.err
     assert result.document["verdict"] == "verified"
     assert len(result.document["runs"]) > 5
+    assert f"{result.document['npu']['counted']['macs']:,} MACs" in mcu_deploy("verify", folder).out
 
 
 def assert_verified(model: Path, configuration: str, simulator: str, count: int, folder: Path) -> None:

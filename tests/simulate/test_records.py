@@ -19,6 +19,7 @@ from mcu_deploy.boards.types import Board
 from mcu_deploy.build import Firmware
 from mcu_deploy.detect import Smoothing
 from mcu_deploy.errors import McuDeployError, SimulationError
+from mcu_deploy.simulate.npu_counts import NpuCounts
 from mcu_deploy.simulate.records import (
     RECORDS_FILE,
     FirmwareFaultError,
@@ -80,6 +81,9 @@ def test_a_complete_file(read: Read) -> None:
         (HEADER + record(99), 1, "unknown record type 99"),
         (HEADER + struct.pack("<5I", 1, 1, 0, 0, 0xFFFFFFFF), 1, "ends within the 4294967295 bytes"),
         (HEADER + record(1) + 2 * record(11, payload=b"1234"), 1, "a second detection in one window"),
+        (HEADER + record(1) + record(13, payload=bytes(55)), 1, "a record of 55 bytes, 56 expected"),
+        (HEADER + record(1) + 2 * record(13, payload=bytes(56)), 1, "a second count of the NPU's work"),
+        (HEADER + record(13, payload=bytes(56)), 1, "a NPU_COUNTS record out of place"),
         (HEADER + record(6), 1, "a OUTPUT record out of place"),
         (HEADER + record(1) + record(1), 1, "a RUN record out of place"),
         (HEADER + record(1, run_=1), 1, "a RUN record of run 1"),
@@ -105,6 +109,14 @@ def test_a_wrong_file_is_refused_with_the_place(read: Read, data: bytes, runs: i
     with pytest.raises(SimulationError) as error:
         read(data, runs)
     assert message in error.value.message
+
+
+def test_what_the_npu_s_model_counted(read: Read) -> None:
+    numbers = (1, 2, 3, 4, 5, 6, 2**64 - 1)
+    counted = record(13, payload=struct.pack("<7Q", *numbers))
+    runs = read(end(HEADER + record(1) + counted + record(7, payload=bytes(16)), 1, 3)).runs
+    assert runs[0].npu == NpuCounts(*numbers)
+    assert read(end(ONE_RUN, 1, 3)).runs[0].npu is None
 
 
 def test_a_missing_file(tmp_path: Path) -> None:

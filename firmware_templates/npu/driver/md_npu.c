@@ -30,6 +30,8 @@ enum { ACTION_CONFIG = 1, ACTION_COMMANDS = 2, ACTION_NOTHING = 5, ACTION_MASK =
 
 static volatile bool interrupted;
 
+static md_npu_counts_t told; /* what md_npu_counted has told */
+
 __attribute__((weak)) void md_npu_clean_cache(const void *data, uint32_t bytes) {
     (void)data;
     (void)bytes;
@@ -69,6 +71,7 @@ static bool reset(void) {
 
 bool md_npu_open(md_npu_failure_t *failure) {
     *failure = (md_npu_failure_t){0};
+    told = (md_npu_counts_t){0};
     const uint32_t id = md_npu_bus_open();
     if (id == 0u) {
         return fail(failure, MD_NPU_FAILED_ABSENT, 0);
@@ -248,4 +251,18 @@ bool md_npu_run(const md_npu_job_t *job, md_npu_failure_t *failure) {
     md_npu_bus_write(MD_NPU_REG_CMD, MD_NPU_CMD_Q);
     md_npu_invalidate_cache(job->arena, job->arena_bytes);
     return done;
+}
+
+bool md_npu_counted(md_npu_counts_t *counts) {
+    md_npu_counts_t all = {0};
+    const bool counting = md_npu_bus_counters(&all);
+    counts->macs = all.macs - told.macs;
+    counts->operations = all.operations - told.operations;
+    counts->dma_bytes = all.dma_bytes - told.dma_bytes;
+    counts->stream_read = all.stream_read - told.stream_read;
+    counts->constants_read = all.constants_read - told.constants_read;
+    counts->arena_read = all.arena_read - told.arena_read;
+    counts->arena_written = all.arena_written - told.arena_written;
+    told = all;
+    return counting;
 }

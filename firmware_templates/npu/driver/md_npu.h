@@ -3,6 +3,7 @@
  *     md_npu_open       finds the NPU, once
  *     md_npu_check      compares a stream with the NPU, for each before the first run
  *     md_npu_run        runs a stream to its end
+ *     md_npu_counted    what the functional model counted of the runs
  *
  * One NPU, one caller at a time. Nothing is allocated. What goes wrong is described in a
  * md_npu_failure_t, and the NPU is left reset.
@@ -57,6 +58,18 @@ typedef struct {
     uint32_t fast_offset; /* region 2: the arena from here on */
 } md_npu_job_t;
 
+/* What runs amounted to, all words of 64 bits, as it goes into a record. Bytes as the functional
+ * model counts them: md_npu_counters_t of md_npu_model.h. */
+typedef struct {
+    uint64_t macs;
+    uint64_t operations;
+    uint64_t dma_bytes;
+    uint64_t stream_read;
+    uint64_t constants_read;
+    uint64_t arena_read;
+    uint64_t arena_written;
+} md_npu_counts_t;
+
 /* Finds the NPU and resets it. Returns whether it is there; else says why in `failure`. */
 bool md_npu_open(md_npu_failure_t *failure);
 
@@ -65,6 +78,10 @@ bool md_npu_check(const uint8_t *stream, uint32_t stream_bytes, md_npu_failure_t
 
 /* Runs a stream that md_npu_check has passed. */
 bool md_npu_run(const md_npu_job_t *job, md_npu_failure_t *failure);
+
+/* What has been run since the last call, or since md_npu_open. Returns whether anything counts: the
+ * functional model does; of a real NPU all is 0. */
+bool md_npu_counted(md_npu_counts_t *counts);
 
 /* The handler of the NPU's interrupt. Without it, completion is polled. */
 void md_npu_interrupt(void);

@@ -88,6 +88,22 @@ void md_npu_bus_admit(const md_npu_job_t *job) {
     windows[ARENA] = window(job->arena, job->arena_bytes, true, ARENA);
 }
 
+bool md_npu_bus_counters(md_npu_counts_t *counts) {
+    if (modelled) {
+        const md_npu_counters_t *const counters = md_npu_model_counters(&model);
+        *counts = (md_npu_counts_t){
+            .macs = counters->macs,
+            .operations = counters->operations,
+            .dma_bytes = counters->dma_bytes,
+            .stream_read = counters->bytes_read[STREAM],
+            .constants_read = counters->bytes_read[CONSTANTS],
+            .arena_read = counters->bytes_read[ARENA],
+            .arena_written = counters->bytes_written[ARENA],
+        };
+    }
+    return modelled;
+}
+
 void md_npu_bus_explain(md_npu_failure_t *failure) {
     if (modelled) {
         const md_npu_fault_t *const fault = md_npu_model_fault(&model);
@@ -118,6 +134,11 @@ void md_npu_bus_write(uint32_t offset, uint32_t value) {
 
 void md_npu_bus_admit(const md_npu_job_t *job) {
     (void)job;
+}
+
+bool md_npu_bus_counters(md_npu_counts_t *counts) {
+    (void)counts;
+    return false;
 }
 
 void md_npu_bus_explain(md_npu_failure_t *failure) {
