@@ -311,6 +311,7 @@ int main(void) {
     }
     read_header(&session);
     md_meter_init(session.header.multiplier, session.header.shift);
+    md_model_reset();
 #if MD_HAVE_NPU
     md_model_prepare();
 #endif

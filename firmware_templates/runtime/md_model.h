@@ -29,6 +29,10 @@ typedef void (*md_model_observer_t)(void *context, uint32_t step, const md_tenso
  * compiled for; ends the program where that differs. To be called once, before the first inference. */
 void md_model_prepare(void);
 
+/* Sets what the model keeps from one inference to the next to its initial value. To be called before the
+ * first inference, and where a new sequence begins. */
+void md_model_reset(void);
+
 /* Runs one inference. `observer` may be NULL. */
 void md_model_invoke(md_model_observer_t observer, void *context);
 

@@ -7,9 +7,10 @@ from pathlib import PurePosixPath
 from mcu_deploy.codegen.carray import c_initializer, c_type
 from mcu_deploy.codegen.environment import environment
 from mcu_deploy.codegen.project import SourceSet, template_files
-from mcu_deploy.graph.ir import Graph
-from mcu_deploy.plan.kernels import ETHOS_U, find_kernel
-from mcu_deploy.plan.planner import resolve
+from mcu_deploy.graph.ir import DataType, Graph
+from mcu_deploy.plan.kernels import find_kernel
+from mcu_deploy.plan.operators.types import ETHOS_U, Kernel
+from mcu_deploy.plan.planner import offset_of
 from mcu_deploy.plan.types import Plan, Step
 
 MODEL_SOURCE = PurePosixPath("generated", "model.c")
@@ -72,7 +73,7 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
                     "struct": kernel.struct,
                     "kernel": step.kernel,
                     "parameters": step.parameters,
-                    "arguments": _arguments(plan, step),
+                    "arguments": _arguments(graph, plan, step, kernel),
                     "made": [made.index(tensor) for tensor in step.outputs],
                 }
                 for step, kernel in zip(plan.steps, kernels, strict=True)
@@ -81,6 +82,7 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
             prepared=[step.index for step in plan.steps if step.implementation == ETHOS_U],
             inputs=[_tensor(graph, plan, tensor) for tensor in graph.inputs],
             outputs=[_tensor(graph, plan, tensor) for tensor in graph.outputs],
+            state=[(*_tensor(graph, plan, tensor), fill) for tensor, fill in plan.state.items()],
         )
     )
     return text.encode()
@@ -88,12 +90,24 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
 
 def _tensor(graph: Graph, plan: Plan, tensor: int) -> tuple[int, int, int]:
     """Index, bytes and arena offset: an ``md_tensor_t``."""
-    return tensor, graph.tensors[tensor].bytes, resolve(plan, tensor).offset
+    return tensor, graph.tensors[tensor].bytes, offset_of(plan, tensor)
 
 
-def _arguments(plan: Plan, step: Step) -> list[int]:
-    """Arena offsets of inputs, outputs, and scratch memory if there is any; the NPU takes the whole arena."""
+def _arguments(graph: Graph, plan: Plan, step: Step, kernel: Kernel) -> list[str]:
+    """C expressions for inputs, outputs, and scratch memory if there is any; the NPU takes all the arena."""
     if step.implementation == ETHOS_U:
-        return [0]
+        return ["arena"]
+    inputs = [one if isinstance(one, str) else _place(graph, plan, one) for one in step.arguments]
+    outputs = [_place(graph, plan, one) for one in step.outputs]
     scratch = [one.offset for one in plan.allocations if one.tensor < 0 and one.step == step.index]
-    return [*(resolve(plan, tensor).offset for tensor in (*step.inputs, *step.outputs)), *scratch]
+    if kernel.input_array:
+        inputs = [f"(const void *const[]){{{', '.join(inputs)}}}"]
+    if kernel.output_array:
+        outputs = [f"(void *const[]){{{', '.join(outputs)}}}"]
+    return [*inputs, *outputs, *(f"arena + {offset}" for offset in scratch)]
+
+
+def _place(graph: Graph, plan: Plan, tensor: int) -> str:
+    """A C expression for where a tensor lies, of a type that its kernel takes."""
+    place = f"arena + {offset_of(plan, tensor)}"
+    return place if graph.tensors[tensor].dtype is DataType.INT8 else f"(void *)({place})"

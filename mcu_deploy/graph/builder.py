@@ -21,7 +21,7 @@ from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.ir import DataType, Graph, Operator, OptionValue, Quantization, Tensor
 from mcu_deploy.graph.reader import check_wiring
 from mcu_deploy.graph.schema import default_options
-from mcu_deploy.graph.shapes import output_shape
+from mcu_deploy.graph.shapes import output_shapes
 
 # The standard deviation of int8 values that are drawn evenly, and the one wanted of a layer's outputs.
 _SPREAD = 73.0
@@ -117,26 +117,59 @@ class GraphBuilder:
             version: the operator's version.
             **options: by their schema names; defaults for the rest.
         """
-        first = self.tensors[inputs[0]]
-        quantization = first.quantization
         if kind == "SOFTMAX" and scale is None:
             scale, zero_point = 1 / 256, -128
-        if scale is not None:
-            quantization = affine(scale, 0 if zero_point is None else zero_point)
+        quantization = None if scale is None else affine(scale, 0 if zero_point is None else zero_point)
+        shapes = None if shape is None else [shape]
+        made = self.operator_with_outputs(
+            kind,
+            inputs,
+            shapes=shapes,
+            dtype=dtype,
+            quantization=quantization,
+            name=name,
+            version=version,
+            **options,
+        )
+        return made[0]
+
+    def operator_with_outputs(
+        self,
+        kind: str,
+        inputs: Sequence[int],
+        *,
+        shapes: Sequence[Sequence[int]] | None = None,
+        dtype: DataType | None = None,
+        quantization: Quantization | None = None,
+        name: str | None = None,
+        version: int = 1,
+        **options: OptionValue,
+    ) -> tuple[int, ...]:
+        """Add an operator, and give the indices of its outputs, which are all quantised alike.
+
+        Args:
+            kind, inputs, name, version, options: as for ``operator``.
+            shapes: of the outputs; None: what inputs and options imply.
+            dtype, quantization: of the outputs; None: those of the first input.
+        """
+        first = self.tensors[inputs[0]]
         described = default_options(kind)
         unknown = sorted(set(options) - set(described))
         if unknown:
             raise ModelError(f"{kind} has no option {unknown[0]}", "use a name of the TFLite schema")
         described.update(options)
-        if shape is None:
+        if shapes is None:
             given = [self.tensors[index] if index >= 0 else None for index in inputs]
-            shape = output_shape(kind, given, described)
-            if shape is None:
+            shapes = output_shapes(kind, given, described)
+            if shapes is None:
                 raise ModelError(f"the output shape of {kind} must be given", "pass shape=")
-        output = self.tensor(shape, quantization, dtype=dtype or first.dtype, name=name)
+        outputs = tuple(
+            self.tensor(shape, quantization or first.quantization, dtype=dtype or first.dtype, name=name)
+            for shape in shapes
+        )
         index = len(self.operators)
-        self.operators.append(Operator(index, kind, tuple(inputs), (output,), described, version))
-        return output
+        self.operators.append(Operator(index, kind, tuple(inputs), outputs, described, version))
+        return outputs
 
     def build(self, outputs: Sequence[int]) -> Graph:
         """The graph, with these outputs.

@@ -6,7 +6,7 @@ from math import prod
 
 from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.ir import Graph, Operator
-from mcu_deploy.graph.shapes import output_shape
+from mcu_deploy.graph.shapes import output_shapes
 
 # For each kind of operator with weights, the axes of these that one output element is a sum over.
 _SUMMED = {
@@ -28,8 +28,8 @@ def operator_macs(graph: Graph, operator: Operator) -> int | None:
         return 0
     inputs = [graph.tensors[index] if index >= 0 else None for index in operator.inputs]
     try:
-        shape = output_shape(operator.kind, inputs, operator.options)
+        shapes = output_shapes(operator.kind, inputs, operator.options)
     except ModelError:
         return None
-    assert shape is not None
-    return prod(shape) * prod(graph.tensors[operator.inputs[1]].shape[summed])
+    assert shapes is not None
+    return prod(shapes[0]) * prod(graph.tensors[operator.inputs[1]].shape[summed])

@@ -94,7 +94,7 @@ def pass_through(spec: FrontendSpec, quantisation: InputQuantisation) -> tuple[G
     size = -(-tensor.bytes // 16) * 16
     whole = Allocation(tensor=0, step=-1, offset=0, size=size, first_step=-1, last_step=0)
     graph = Graph(name=spec.name, tensors=(tensor,), operators=(), inputs=(0,), outputs=(0,))
-    return graph, Plan(steps=(), allocations=(whole,), aliases={}, arena_bytes=size)
+    return graph, Plan(steps=(), allocations=(whole,), views={}, arena_bytes=size)
 
 
 def project_files(

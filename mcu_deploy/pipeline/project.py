@@ -19,7 +19,7 @@ from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.npu.target import NpuTarget, load_target
 from mcu_deploy.pipeline.folder import STATE_FILE
 from mcu_deploy.plan.compiled import make_compiled_plan
-from mcu_deploy.plan.kernels import ETHOS_U
+from mcu_deploy.plan.operators.types import ETHOS_U
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 

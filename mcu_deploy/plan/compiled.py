@@ -7,7 +7,7 @@ memory of our own kernels is placed here, in what is free while they run.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from mcu_deploy.errors import McuDeployError
@@ -15,13 +15,21 @@ from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import NPU_OPERATOR
 from mcu_deploy.npu.compiled import Compiled, network_inputs
-from mcu_deploy.plan import kernels
+from mcu_deploy.plan.kernels import TARGETS
 from mcu_deploy.plan.memory import align
-from mcu_deploy.plan.planner import make_step
-from mcu_deploy.plan.types import Allocation, Constant, Plan, Step
+from mcu_deploy.plan.operators.types import ETHOS_U, PORTABLE
+from mcu_deploy.plan.planner import (
+    VIEW_REASON,
+    add_views,
+    initial_state,
+    lifetimes,
+    make_step,
+    operator_views,
+)
+from mcu_deploy.plan.types import Allocation, Constant, Plan, Step, View
 
 
-def make_compiled_plan(original: Graph, compiled: Compiled, target: str = kernels.PORTABLE) -> Plan:
+def make_compiled_plan(original: Graph, compiled: Compiled, target: str = PORTABLE) -> Plan:
     """Decides everything that is decided before C is written.
 
     Args:
@@ -32,24 +40,25 @@ def make_compiled_plan(original: Graph, compiled: Compiled, target: str = kernel
     Returns:
         A plan whose tensors are those of ``compiled.graph`` and whose operators are the original's.
     """
-    implementations = (*kernels.TARGETS[target], kernels.ETHOS_U)
+    implementations = (*TARGETS[target], ETHOS_U)
     steps: list[Step] = []
-    aliases: dict[int, int] = {}
+    views: dict[int, View] = {}
     removed: dict[int, str] = {}
     for operator in compiled.graph.operators:
-        source, result = network_inputs(operator)[0], operator.outputs[0]
-        if operator.kind in kernels.ALIASES and compiled.offsets[source] == compiled.offsets[result]:
-            aliases[result] = aliases.get(source, source)
-            removed |= dict.fromkeys(_performed(original, operator), kernels.ALIASES[operator.kind])
+        found = operator_views(compiled.graph, operator)
+        if found and _lie_there(compiled, operator, found):
+            add_views(views, operator, found)
+            removed |= dict.fromkeys(_performed(original, operator), VIEW_REASON)
         else:
             steps.append(_step(original, compiled, operator, len(steps), implementations))
     steps = _shared_constants(steps)
-    places = _places(compiled, steps, aliases)
+    state = initial_state(compiled.graph)
+    places = _places(compiled, steps, views, state)
     _check_overlaps(steps, places)
     fast_end = align(compiled.scratch_bytes) + align(compiled.fast_bytes)
     end = max(fast_end, *(one.offset + align(one.size) for one in places))
     places, end = _kernel_scratch(steps, places, end)
-    return Plan(tuple(steps), tuple(places), aliases, end, removed)
+    return Plan(tuple(steps), tuple(places), views, end, removed, state)
 
 
 def _step(
@@ -101,23 +110,22 @@ def _shared_constants(steps: list[Step]) -> list[Step]:
     return result
 
 
-def _places(compiled: Compiled, steps: list[Step], aliases: Mapping[int, int]) -> list[Allocation]:
+def _lie_there(compiled: Compiled, operator: Operator, views: Sequence[View]) -> bool:
+    """Whether Vela put the outputs where they are views."""
+    return all(
+        compiled.offsets[tensor] == compiled.offsets[view.tensor] + view.offset
+        for tensor, view in zip(operator.outputs, views, strict=True)
+    )
+
+
+def _places(
+    compiled: Compiled, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int]
+) -> list[Allocation]:
     """Each activation where Vela put it, with the steps during which it must survive."""
-    graph = compiled.graph
-    first = dict.fromkeys(graph.inputs, -1)
-    last = dict(first)
-    for step in steps:
-        for tensor in step.outputs:
-            first[tensor] = last[tensor] = step.index
-        for tensor in step.inputs:
-            last[aliases.get(tensor, tensor)] = step.index
-    for tensor in graph.outputs:
-        last[aliases.get(tensor, tensor)] = len(steps)
+    alive = lifetimes(compiled.graph, steps, views, state)
     return [
-        Allocation(
-            tensor, -1, compiled.offsets[tensor], graph.tensors[tensor].bytes, first[tensor], last[tensor]
-        )
-        for tensor in first
+        Allocation(tensor, -1, compiled.offsets[tensor], compiled.graph.tensors[tensor].bytes, first, last)
+        for tensor, (first, last) in alive.items()
     ]
 
 

@@ -1,71 +1,106 @@
-"""From a checked graph to a plan: kernel selection, aliases, lifetimes, memory."""
+"""From a checked graph to a plan: kernel selection, views, lifetimes, memory."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
-from mcu_deploy.plan import kernels
+from mcu_deploy.plan.kernels import KERNELS, TARGETS, VIEWS
 from mcu_deploy.plan.memory import Buffer, arena_size, plan_memory
-from mcu_deploy.plan.types import Allocation, Plan, Step
+from mcu_deploy.plan.operators.types import PORTABLE
+from mcu_deploy.plan.types import Allocation, Plan, Step, View
+
+VIEW_REASON = "the same bytes under another name"
 
 
-def make_plan(graph: Graph, target: str = kernels.PORTABLE) -> Plan:
+def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
     """Decides everything that is decided before C is written.
 
     Args:
         graph: a graph that ``graph.checks.check`` has passed.
         target: one of ``kernels.TARGETS``: what the core can run.
     """
-    implementations = kernels.TARGETS[target]
+    implementations = TARGETS[target]
     steps: list[Step] = []
-    aliases: dict[int, int] = {}
+    views: dict[int, View] = {}
     removed: dict[int, str] = {}
     for operator in graph.operators:
-        if operator.kind in kernels.ALIASES:
-            source = operator.inputs[0]
-            aliases[operator.outputs[0]] = aliases.get(source, source)
-            removed[operator.index] = kernels.ALIASES[operator.kind]
+        found = operator_views(graph, operator)
+        if found:
+            add_views(views, operator, found)
+            removed[operator.index] = VIEW_REASON
         else:
             steps.append(make_step(graph, operator, len(steps), implementations))
-    allocations = _allocate(graph, steps, aliases)
+    state = initial_state(graph)
+    allocations = _allocate(graph, steps, views, state)
     buffers = [Buffer(one.size, one.first_step, one.last_step) for one in allocations]
     return Plan(
         tuple(steps),
         tuple(allocations),
-        aliases,
+        views,
         arena_size(buffers, [one.offset for one in allocations]),
         removed,
+        state,
     )
 
 
-def observable_tensors(plan: Plan) -> dict[int, int]:
-    """Which tensor an observer sees for which tensor of the model.
+def observable_tensors(plan: Plan) -> dict[int, View]:
+    """In which tensor an observer sees which tensor of the model.
 
-    Keys are the tensors that ``md_model_invoke`` makes, aliases of such tensors included; values are the
-    tensor indices that its observer reports for them. Tensors that share the memory of a graph input are not
-    among them: nothing makes them.
+    Keys are the tensors that ``md_model_invoke`` makes, views of such tensors included; values say which of
+    the tensors that its observer reports holds them, and where. Tensors that lie in the memory of a graph
+    input are not among them: nothing makes them.
     """
-    made = {tensor: tensor for step in plan.steps for tensor in step.outputs}
-    return made | {alias: root for alias, root in plan.aliases.items() if root in made}
+    made = {tensor: View(tensor) for step in plan.steps for tensor in step.outputs}
+    return made | {tensor: view for tensor, view in plan.views.items() if view.tensor in made}
 
 
-def resolve(plan: Plan, tensor: int) -> Allocation:
-    """The place of an activation tensor in the arena, through its alias."""
-    root = plan.aliases.get(tensor, tensor)
-    return next(one for one in plan.allocations if one.tensor == root)
+def offset_of(plan: Plan, tensor: int) -> int:
+    """Where an activation tensor begins in the arena, in bytes."""
+    view = plan.views.get(tensor, View(tensor))
+    return next(one.offset for one in plan.allocations if one.tensor == view.tensor) + view.offset
+
+
+def operator_views(graph: Graph, operator: Operator) -> tuple[View, ...] | None:
+    """Where the outputs of an operator lie that needs no step, or None."""
+    rule = VIEWS.get(operator.kind)
+    return None if rule is None else rule(graph, operator)
+
+
+def add_views(views: dict[int, View], operator: Operator, found: Sequence[View]) -> None:
+    """Adds an operator's views, as views of tensors that have memory of their own."""
+    for tensor, view in zip(operator.outputs, found, strict=True):
+        root = views.get(view.tensor, View(view.tensor))
+        views[tensor] = View(root.tensor, root.offset + view.offset)
+
+
+def initial_state(graph: Graph) -> dict[int, int]:
+    """The variables that operators use, and the byte that fills each at first: its zero point, as in TFLM."""
+    used = {index for operator in graph.operators for index in operator.inputs if index >= 0}
+    state = {}
+    for index in sorted(used):
+        tensor = graph.tensors[index]
+        if tensor.is_variable:
+            zero = 0 if tensor.quantization is None else int(tensor.quantization.zero_point[0])
+            state[index] = zero % 256
+    return state
 
 
 def make_step(graph: Graph, operator: Operator, index: int, implementations: tuple[str, ...]) -> Step:
     """One operator's step: the first kernel of the list that can perform it."""
     macs = operator_macs(graph, operator)
     assert macs is not None
-    for kernel in kernels.KERNELS[operator.kind]:
+    for kernel in KERNELS[operator.kind]:
         if kernel.implementation not in implementations:
             continue
         reason = kernel.reason(graph, operator)
         if reason is None:
             continue
         lowered = kernel.lower(graph, operator, f"step{index}")
+        arguments = lowered.arguments
+        if arguments is None:
+            arguments = tuple(one for one in operator.inputs if one >= 0 and graph.tensors[one].data is None)
         return Step(
             index=index,
             operators=(operator.index,),
@@ -73,8 +108,9 @@ def make_step(graph: Graph, operator: Operator, index: int, implementations: tup
             kernel=kernel.function,
             implementation=kernel.implementation,
             reason=reason,
-            inputs=operator.inputs[:1],
+            inputs=tuple(one for one in arguments if isinstance(one, int)),
             outputs=operator.outputs,
+            arguments=arguments,
             parameters=lowered.parameters,
             constants=lowered.constants,
             scratch_bytes=lowered.scratch_bytes,
@@ -83,18 +119,32 @@ def make_step(graph: Graph, operator: Operator, index: int, implementations: tup
     raise AssertionError(f"no implementation of {operator.kind} among {implementations}")
 
 
-def _allocate(graph: Graph, steps: list[Step], aliases: dict[int, int]) -> list[Allocation]:
-    """A place for each graph input, each tensor that a step makes, and each step's scratch memory."""
+def lifetimes(
+    graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int]
+) -> dict[int, tuple[int, int]]:
+    """For each tensor with memory of its own, the first and last step during which its value must survive."""
     first = dict.fromkeys(graph.inputs, -1)
     last = dict(first)
     for step in steps:
         for tensor in step.outputs:
             first[tensor] = last[tensor] = step.index
         for tensor in step.inputs:
-            last[aliases.get(tensor, tensor)] = step.index
+            last[views.get(tensor, View(tensor)).tensor] = step.index
     for tensor in graph.outputs:
-        last[aliases.get(tensor, tensor)] = len(steps)
-    needs = [(tensor, -1, graph.tensors[tensor].bytes, first[tensor], last[tensor]) for tensor in first]
+        last[views.get(tensor, View(tensor)).tensor] = len(steps)
+    for tensor in state:
+        first[tensor], last[tensor] = -1, len(steps)
+    return {tensor: (first[tensor], last[tensor]) for tensor in first}
+
+
+def _allocate(
+    graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int]
+) -> list[Allocation]:
+    """A place for each graph input, each tensor that a step makes, the state, and each step's scratch."""
+    needs = [
+        (tensor, -1, graph.tensors[tensor].bytes, first, last)
+        for tensor, (first, last) in lifetimes(graph, steps, views, state).items()
+    ]
     needs += [
         (-1, step.index, step.scratch_bytes, step.index, step.index) for step in steps if step.scratch_bytes
     ]

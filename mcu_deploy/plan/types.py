@@ -24,6 +24,19 @@ class Constant:
     origin: int = -1
 
 
+@dataclass(frozen=True)
+class View:
+    """A tensor whose value lies inside of another one's.
+
+    Attributes:
+        tensor: the other.
+        offset: bytes from its start.
+    """
+
+    tensor: int
+    offset: int = 0
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One call into the kernel library.
@@ -36,6 +49,8 @@ class Step:
         implementation: which implementation of it: the folder of its source, for example ``portable``.
         reason: why this kernel was chosen, one phrase, for ``inspect`` and ``deployment.json``.
         inputs, outputs: tensor indices (activations).
+        arguments: what the C function is given before the outputs: tensor indices, or the ``Constant.name``
+            of an array.
         parameters: fields of the kernel's const struct, by name (``matmul.depth`` for a field of a field):
             int, or the ``Constant.name`` of an array.
         constants: the arrays that ``parameters`` refers to.
@@ -51,6 +66,7 @@ class Step:
     reason: str
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
+    arguments: tuple[int | str, ...]
     parameters: Mapping[str, int | str] = field(default_factory=dict)
     constants: tuple[Constant, ...] = ()
     scratch_bytes: int = 0
@@ -87,17 +103,21 @@ class Plan:
 
     Attributes:
         steps: in execution order.
-        allocations: one a buffer; aliased tensors share an offset through ``aliases``.
-        aliases: tensor index to the tensor index whose memory it shares (RESHAPE).
+        allocations: one a buffer.
+        views: the tensors that need no memory of their own (RESHAPE), and where they lie: in a tensor that
+            has an allocation.
         arena_bytes: size of the arena.
         removed: operators that cost nothing, with the reason, for example RESHAPE.
+        state: tensors that keep their value from one inference to the next, and the byte that fills them at
+            the start.
     """
 
     steps: tuple[Step, ...]
     allocations: tuple[Allocation, ...]
-    aliases: Mapping[int, int]
+    views: Mapping[int, View]
     arena_bytes: int
     removed: Mapping[int, str] = field(default_factory=dict)
+    state: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def macs(self) -> int:

@@ -13,7 +13,7 @@ from mcu_deploy.build import MemoryUse
 from mcu_deploy.errors import McuDeployError
 from mcu_deploy.inputs import InputVector
 from mcu_deploy.npu.target import NpuTarget
-from mcu_deploy.plan.kernels import ETHOS_U
+from mcu_deploy.plan.operators.types import ETHOS_U
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.simulate.npu_counts import NpuCounts
 from mcu_deploy.simulate.records import Run, RunRecord

@@ -23,8 +23,9 @@ from mcu_deploy.npu import vela
 from mcu_deploy.npu.compiled import Compiled, read_compiled
 from mcu_deploy.npu.vela import CONFIGURATIONS, VelaOptions, compile_model, memory_ports, vela_options
 from mcu_deploy.plan.compiled import make_compiled_plan
-from mcu_deploy.plan.kernels import ETHOS_U
-from mcu_deploy.plan.planner import resolve
+from mcu_deploy.plan.operators.types import ETHOS_U
+from mcu_deploy.plan.planner import offset_of
+from mcu_deploy.plan.types import View
 
 MODELS = (npu_models.all_on_npu, npu_models.mixed, npu_models.all_on_cpu, npu_models.without_weights)
 
@@ -174,7 +175,7 @@ def test_a_mixed_graph_s_plan() -> None:
     assert performed == list(range(len(original.operators)))
     for step in plan.steps:
         for tensor in (*step.inputs, *step.outputs):
-            assert resolve(plan, tensor).offset == result.offsets[tensor]
+            assert offset_of(plan, tensor) == result.offsets[tensor]
             assert tensor < len(original.tensors)
 
 
@@ -200,7 +201,7 @@ def test_a_reshape_that_vela_leaves_and_moves_is_a_copy() -> None:
     assert plan.steps[0].constants[0].values.tolist() == list(range(-128, 128))
     together = replace(apart, offsets={source: 0, x: 0, y: 32})
     plan = make_compiled_plan(graph, together)
-    assert ([step.kind for step in plan.steps], plan.aliases) == (["RELU"], {x: source})
+    assert ([step.kind for step in plan.steps], plan.views) == (["RELU"], {x: View(source)})
     with pytest.raises(McuDeployError, match="0 and 2 overlap"):
         make_compiled_plan(graph, replace(apart, offsets={source: 0, x: 8, y: 32}))
 

@@ -33,6 +33,7 @@ int main(int argc, char **argv) {
     if (inputs == NULL || outputs == NULL) {
         return 2;
     }
+    md_model_reset();
     while (read_inputs(inputs)) {
         md_model_invoke(record, outputs);
         for (uint32_t i = 0; i < md_model_output_count; i++) {

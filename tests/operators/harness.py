@@ -26,6 +26,7 @@ from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import write_model
 from mcu_deploy.plan.planner import make_plan, observable_tensors
+from mcu_deploy.plan.types import View
 from mcu_deploy.reference.tflm import ReferenceRun, run_reference
 
 Array = npt.NDArray[np.generic]
@@ -68,7 +69,10 @@ class Suite:
         observed = _observed(self)
         for number, (reference, result) in enumerate(zip(references, results, strict=True)):
             for tensor in owned[name]:
-                assert_same(number, tensor, reference.tensors[tensor], result.tensors[observed[tensor]])
+                wanted = reference.tensors[tensor]
+                view = observed[tensor]
+                data = result.tensors[view.tensor][view.offset : view.offset + wanted.nbytes]
+                assert_same(number, tensor, wanted, data)
 
 
 def tie_biases(multiplier: float, count: int) -> npt.NDArray[np.int32]:
@@ -194,7 +198,7 @@ def _model(suite: Suite) -> tuple[Graph, Mapping[str, tuple[int, ...]]]:
 
 
 @functools.cache
-def _observed(suite: Suite) -> Mapping[int, int]:
+def _observed(suite: Suite) -> Mapping[int, View]:
     return observable_tensors(make_plan(_model(suite)[0]))
 
 

@@ -7,6 +7,7 @@ from harness import Build, Case, Suite, parametrize
 
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.plan.planner import make_plan, observable_tensors
+from mcu_deploy.plan.types import View
 
 # Enough elements to hold every int8 value several times over.
 SHAPE = (1, 40, 40)
@@ -75,9 +76,9 @@ def test_a_reshape_costs_neither_step_nor_memory() -> None:
     plan = make_plan(graph)
     assert [step.kind for step in plan.steps] == ["RELU", "RELU6", "RELU6"]
     assert set(plan.removed) == {1, 2}
-    assert not {one.tensor for one in plan.allocations} & set(plan.aliases)
+    assert not {one.tensor for one in plan.allocations} & set(plan.views)
     source = graph.operators[0].outputs[0]
     assert all(
-        plan.aliases[tensor] == source for tensor in (graph.operators[1].outputs + graph.operators[2].outputs)
+        plan.views[tensor] == View(source) for tensor in (graph.operators[1].outputs + graph.operators[2].outputs)
     )
-    assert observable_tensors(plan)[graph.operators[2].outputs[0]] == source
+    assert observable_tensors(plan)[graph.operators[2].outputs[0]] == View(source)

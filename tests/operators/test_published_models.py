@@ -11,9 +11,10 @@ import pytest
 from harness import TARGETS, assert_same, corner_inputs
 
 from mcu_deploy.graph.builder import GraphBuilder
-from mcu_deploy.graph.checks import INT8_RULES, check
+from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.graph.reader import read_model
+from mcu_deploy.graph.rules import RULES
 from mcu_deploy.graph.writer import write_model
 from mcu_deploy.plan.planner import make_plan, observable_tensors
 from mcu_deploy.reference.tflm import run_reference
@@ -41,8 +42,9 @@ def test_every_tensor_has_tflms_bits(name: str, target: str, model_path: ModelPa
     made = observable_tensors(make_plan(graph))
     assert made.keys() == {tensor for operator in graph.operators for tensor in operator.outputs}
     for number, (reference, result) in enumerate(zip(references, results, strict=True)):
-        for tensor, seen in made.items():
-            assert_same(number, tensor, reference.tensors[tensor], result.tensors[seen])
+        for tensor, view in made.items():
+            assert view.offset == 0
+            assert_same(number, tensor, reference.tensors[tensor], result.tensors[view.tensor])
         for wanted, got in zip(reference.outputs, result.outputs, strict=True):
             assert wanted.tobytes() == got
 
@@ -75,7 +77,7 @@ def test_operators_of_a_model_with_extreme_scales(target: str, model_path: Model
     """Two of them have biases and multipliers at the end of their range; others are not supported yet."""
     whole = read_model(model_path("audio_sound_event_v1.0.2_int8.tflite"))
     builder = GraphBuilder()
-    supported = [operator for operator in whole.operators if operator.kind in INT8_RULES]
+    supported = [operator for operator in whole.operators if operator.kind in RULES]
     graph = builder.build([tensor for one in supported for tensor in alone(builder, whole, one)])
     check(graph)
     assert {21, 22} <= {operator.index for operator in supported}

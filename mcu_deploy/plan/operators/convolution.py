@@ -1,22 +1,26 @@
-"""From a TFLite operator to the constants and parameters of a kernel: folding and packing.
-
-Each ``lower_*`` function takes the graph, the operator and a prefix for the names of its constants, and
-returns a ``Lowered`` whose parameters are the fields of the kernel's C struct
-(``firmware_templates/kernels``). The graph has passed ``graph.checks``: what is asserted here is refused
-there.
-"""
+"""CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED: folding and packing of weights."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mcu_deploy.graph.geometry import conv_geometry
-from mcu_deploy.graph.ir import Graph, Operator, Tensor
+from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan import arithmetic
 from mcu_deploy.plan.arithmetic import Multiplier
+from mcu_deploy.plan.operators.types import (
+    Kernel,
+    Lowered,
+    Reason,
+    fused_activation,
+    portable,
+    scale,
+    zero_point,
+)
+from mcu_deploy.plan.operators.window import Window, window
 from mcu_deploy.plan.types import Constant
 
 # These repeat the C headers of the same names.
@@ -24,60 +28,6 @@ MATMUL_CHANNELS = 2  # md_matmul_s8.h: channels side by side
 CONV2D_ROWS = 2  # MD_CONV2D_ROWS
 DEPTHWISE_CHANNELS = 4  # md_depthwise_conv2d_s8.h: channels side by side
 DEPTHWISE_TAP_BYTES = 8  # MD_DEPTHWISE_CONV2D_TAP_BYTES
-
-
-@dataclass(frozen=True, eq=False)
-class Lowered:
-    """What a kernel needs for one operator.
-
-    Attributes:
-        parameters: fields of the kernel's struct; see ``Step.parameters``.
-        constants: the arrays that they refer to.
-        scratch_bytes: temporary memory.
-    """
-
-    parameters: dict[str, int | str]
-    constants: tuple[Constant, ...] = ()
-    scratch_bytes: int = 0
-
-
-@dataclass(frozen=True)
-class Window:
-    """A window over height and width; pairs are (height, width). See ``md_window.h``."""
-
-    input: tuple[int, int]
-    output: tuple[int, int]
-    filter: tuple[int, int]
-    stride: tuple[int, int]
-    dilation: tuple[int, int]
-    pad: tuple[int, int]
-    pad_after: tuple[int, int]
-
-    @property
-    def padded(self) -> bool:
-        """Whether any window reaches outside of the input."""
-        return any(self.pad) or any(self.pad_after)
-
-    @property
-    def taps(self) -> int:
-        """Positions of the filter."""
-        return self.filter[0] * self.filter[1]
-
-    def parameters(self) -> dict[str, int | str]:
-        """The fields of an ``md_window_t`` member named ``window``."""
-        pairs = {
-            "input": self.input,
-            "output": self.output,
-            "filter": self.filter,
-            "stride": self.stride,
-            "dilation": self.dilation,
-            "pad": self.pad,
-        }
-        return {
-            f"window.{name}_{side}": pair[i]
-            for name, pair in pairs.items()
-            for i, side in enumerate(("height", "width"))
-        }
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,54 +52,6 @@ class Filters:
     def channels(self) -> int:
         """Output channels."""
         return len(self.multipliers)
-
-
-def scale(tensor: Tensor) -> np.float32:
-    """The scale of an int8 activation."""
-    assert tensor.quantization is not None
-    return np.float32(tensor.quantization.scale[0])
-
-
-def zero_point(tensor: Tensor) -> int:
-    """The zero point of an int8 activation."""
-    assert tensor.quantization is not None
-    return int(tensor.quantization.zero_point[0])
-
-
-def _integer(operator: Operator, name: str, default: int | None = None) -> int:
-    value = operator.options[name] if default is None else operator.options.get(name, default)
-    assert isinstance(value, int), name
-    return value
-
-
-def window(graph: Graph, operator: Operator, filter_size: tuple[int, int]) -> Window:
-    """The window of a convolution or pooling operator."""
-    source = graph.tensors[operator.inputs[0]]
-    stride = (_integer(operator, "stride_h"), _integer(operator, "stride_w"))
-    dilation = (
-        _integer(operator, "dilation_h_factor", 1),
-        _integer(operator, "dilation_w_factor", 1),
-    )
-    padding = str(operator.options["padding"])
-    rows, columns = (
-        conv_geometry(source.shape[axis + 1], filter_size[axis], stride[axis], dilation[axis], padding)
-        for axis in (0, 1)
-    )
-    return Window(
-        (source.shape[1], source.shape[2]),
-        (rows[0], columns[0]),
-        filter_size,
-        stride,
-        dilation,
-        (rows[1], columns[1]),
-        (rows[2], columns[2]),
-    )
-
-
-def fused_activation(operator: Operator, result: Tensor) -> tuple[int, int]:
-    """The int8 bounds that the operator's fused activation sets on its output."""
-    name = str(operator.options["fused_activation_function"])
-    return arithmetic.activation_range(name, scale(result), zero_point(result))
 
 
 def filter_data(graph: Graph, operator: Operator) -> npt.NDArray[np.int8]:
@@ -346,89 +248,44 @@ def lower_depthwise(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     )
 
 
-def lower_pool(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """An AVERAGE_POOL_2D or MAX_POOL_2D for ``md_average_pool_s8`` or ``md_max_pool_s8``."""
-    del prefix
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    size = (_integer(operator, "filter_height"), _integer(operator, "filter_width"))
-    sliding = window(graph, operator, size)
-    low, high = fused_activation(operator, result)
-    return Lowered(
-        {
-            **sliding.parameters(),
-            "batches": source.shape[0],
-            "channels": source.shape[3],
-            "activation_min": low,
-            "activation_max": high,
-        }
-    )
+def _convolution_as_rows(graph: Graph, operator: Operator) -> str | None:
+    """Whether the windows of a CONV_2D lie in memory as the rows of a matrix."""
+    if convolution_groups(graph, operator) > 1:
+        return None
+    sliding = convolution_window(graph, operator)
+    if sliding.filter == (1, 1) and sliding.stride == (1, 1):
+        return "1x1 window with stride 1: each pixel is a row of a matrix"
+    if sliding.output == (1, 1) and sliding.filter == sliding.input and not sliding.padded:
+        return "one window covers the whole input: each batch is a row of a matrix"
+    return None
 
 
-def lower_relu(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """A RELU (which rescales) or RELU6 (which does not) for ``md_lookup_s8``."""
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    table = _relu_table(source, result) if operator.kind == "RELU" else _relu6_table(source)
-    constant = Constant(f"{prefix}_table", np.array(table, np.int8))
-    return Lowered({"table": constant.name, "count": source.elements}, (constant,))
+def _depthwise(graph: Graph, operator: Operator) -> str | None:
+    if depth_multiplier(graph, operator) == 1:
+        return "depth multiplier 1: four channels at a time"
+    return None
 
 
-def _relu_table(source: Tensor, result: Tensor) -> list[int]:
-    multiplier = arithmetic.effective_multiplier(scale(source), scale(result))
-    low, high = arithmetic.activation_range("RELU", scale(result), zero_point(result))
-    values: list[int] = []
-    for value in range(-128, 128):
-        scaled = arithmetic.multiply_by_quantized_multiplier(value - zero_point(source), multiplier)
-        moved = arithmetic.wrap_int32(scaled + zero_point(result))
-        values.append(min(max(moved, low), high))
-    return values
+def _rows(reason: str | Reason) -> Kernel:
+    headers, sources = ("md_matmul_s8.h", "md_requantize.h"), ("portable/md_matmul_s8.c",)
+    return portable("md_fully_connected", reason, lower_rows, headers, sources)
 
 
-def _relu6_table(source: Tensor) -> list[int]:
-    high = arithmetic.saturate_to_int8(6.0, scale(source), zero_point(source))
-    return [min(max(value, zero_point(source)), high) for value in range(-128, 128)]
+def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> Kernel:
+    headers = ("md_matmul_s8.h", "md_requantize.h", "md_window.h")
+    return portable("md_conv2d", reason, lower, headers, ("portable/md_matmul_s8.c",))
 
 
-def lower_softmax(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """A SOFTMAX for ``md_softmax_s8``."""
-    source = graph.tensors[operator.inputs[0]]
-    depth = source.shape[-1]
-    beta = operator.options["beta"]
-    assert isinstance(beta, float)
-    table = arithmetic.softmax_exponentials(scale(source), np.float32(beta))
-    constant = Constant(f"{prefix}_exponentials", np.array(table, np.int32))
-    return Lowered(
-        {
-            "exponentials": constant.name,
-            "entries": len(table),
-            "rows": source.elements // depth,
-            "depth": depth,
-        },
-        (constant,),
-    )
+_DEPTHWISE = portable("md_depthwise_conv2d", _depthwise, lower_depthwise, ("md_requantize.h", "md_window.h"))
 
-
-def lower_copy(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """A copy of int8 values for ``md_lookup_s8``: the table of the identity, indexed as that wants it."""
-    constant = Constant(f"{prefix}_table", np.arange(-128, 128).astype(np.int8))
-    return Lowered({"table": constant.name, "count": graph.tensors[operator.inputs[0]].elements}, (constant,))
-
-
-def lower_npu(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """An ``ethos-u`` operator for ``md_npu_step``: its command stream, and the constants that it refers to.
-
-    The constants are those of the whole model and have one name in all steps.
-    """
-    stream, weights = (graph.tensors[index].data for index in operator.inputs[:2])
-    assert stream is not None  # ``npu.compiled`` has checked it
-    arrays = [Constant(f"{prefix}_stream", stream.reshape(-1))]
-    if weights is not None:
-        arrays.append(Constant(f"npu_constants{operator.inputs[1]}", weights.reshape(-1)))
-    return Lowered(
-        {
-            "stream": arrays[0].name,
-            "stream_bytes": stream.size,
-            "constants": "NULL" if weights is None else arrays[1].name,
-            "constants_bytes": 0 if weights is None else weights.size,
-        },
-        tuple(arrays),
-    )
+KERNELS: Mapping[str, tuple[Kernel, ...]] = {
+    "CONV_2D": (
+        _rows(_convolution_as_rows),
+        _gathered("any window: gathered into rows of a matrix", lower_convolution),
+    ),
+    "DEPTHWISE_CONV_2D": (
+        _DEPTHWISE,
+        _gathered("depth multiplier above 1: a convolution in groups", lower_depthwise_as_groups),
+    ),
+    "FULLY_CONNECTED": (_rows("each batch is a row of a matrix"),),
+}

@@ -1,0 +1,44 @@
+"""AVERAGE_POOL_2D, MAX_POOL_2D."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from mcu_deploy.graph.rules.conditions import IMAGE, IMAGE_OUTPUT, fused, same_quantization, window, windows
+from mcu_deploy.graph.rules.types import (
+    Inputs,
+    OperatorRule,
+    Options,
+    Problem,
+    Shape,
+    ShapeRule,
+    Site,
+    given,
+    number,
+    single,
+)
+
+# The sum of a window's values fits int32 with room for rounding.
+MAX_POOL_POSITIONS = 2**23
+
+
+def _pool_positions(site: Site) -> Iterator[Problem]:
+    _, height, width, _ = site.input(0).shape
+    positions = min(site.number("filter_height"), height) * min(site.number("filter_width"), width)
+    if positions > MAX_POOL_POSITIONS:
+        reason = f"the window covers {positions} inputs, where at most {MAX_POOL_POSITIONS} are supported"
+        yield Problem(site.whole, reason, "use a smaller one")
+
+
+def _pool_2d(inputs: Inputs, options: Options) -> Shape:
+    image = given(inputs, 0, 4)
+    filter_height, filter_width = number(options, "filter_height"), number(options, "filter_width")
+    height, width = windows(image.shape, filter_height, filter_width, options)
+    return image.shape[0], height, width, image.shape[3]
+
+
+_POOL = OperatorRule((IMAGE,), (IMAGE_OUTPUT,), (window, _pool_positions, fused, same_quantization))
+
+RULES: Mapping[str, OperatorRule] = {"AVERAGE_POOL_2D": _POOL, "MAX_POOL_2D": _POOL}
+
+SHAPES: Mapping[str, ShapeRule] = {"AVERAGE_POOL_2D": single(_pool_2d), "MAX_POOL_2D": single(_pool_2d)}

@@ -1,0 +1,1 @@
+"""How operators become calls of kernels, a module for each family of them."""

@@ -1,0 +1,38 @@
+"""AVERAGE_POOL_2D, MAX_POOL_2D."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.plan.operators.types import Kernel, Lowered, fused_activation, integer, portable
+from mcu_deploy.plan.operators.window import window
+
+
+def lower_pool(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """An AVERAGE_POOL_2D or MAX_POOL_2D for ``md_average_pool_s8`` or ``md_max_pool_s8``."""
+    del prefix
+    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+    size = (integer(operator, "filter_height"), integer(operator, "filter_width"))
+    sliding = window(graph, operator, size)
+    low, high = fused_activation(operator, result)
+    return Lowered(
+        {
+            **sliding.parameters(),
+            "batches": source.shape[0],
+            "channels": source.shape[3],
+            "activation_min": low,
+            "activation_max": high,
+        }
+    )
+
+
+def _pool(function: str) -> Kernel:
+    headers = ("md_requantize.h", "md_window.h")
+    return portable(function, "any window", lower_pool, headers, family="md_pool")
+
+
+KERNELS: Mapping[str, tuple[Kernel, ...]] = {
+    "AVERAGE_POOL_2D": (_pool("md_average_pool"),),
+    "MAX_POOL_2D": (_pool("md_max_pool"),),
+}

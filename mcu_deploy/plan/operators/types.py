@@ -1,0 +1,132 @@
+"""What a kernel for operators of one kind is described by.
+
+A family of operators has a module in this package with a table ``KERNELS``, and perhaps a table ``VIEWS``;
+``mcu_deploy.plan.kernels`` puts those of all families together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from mcu_deploy.graph.ir import Graph, Operator, Tensor
+from mcu_deploy.plan import arithmetic
+from mcu_deploy.plan.types import Constant, View
+
+PORTABLE = "portable"
+# Not on the core: the driver runs a command stream of Vela's. Its sources are the source set of the driver.
+ETHOS_U = "ethos-u"
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """What a kernel needs for one operator.
+
+    Attributes:
+        parameters: fields of the kernel's struct; see ``Step.parameters``.
+        constants: the arrays that they refer to.
+        scratch_bytes: temporary memory.
+        arguments: see ``Step.arguments``; None: the operator's inputs that are not constants.
+    """
+
+    parameters: dict[str, int | str]
+    constants: tuple[Constant, ...] = ()
+    scratch_bytes: int = 0
+    arguments: tuple[int | str, ...] | None = None
+
+
+# Whether an operator needs no step because its outputs, in their order, lie in memory that is there already.
+ViewRule = Callable[[Graph, Operator], tuple[View, ...] | None]
+Reason = Callable[[Graph, Operator], str | None]
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One implementation of one C function, for one kind of operator.
+
+    Attributes:
+        implementation: what it needs of the core, and the folder of its source.
+        function: the C function.
+        header: the header that declares it.
+        headers: further headers that its sources include.
+        sources: the C files that implement it.
+        reason: whether it can perform an operator: one phrase why it is chosen, or None.
+        lower: makes the parameters and constants; takes a prefix for the constants' names.
+        struct: the C type of its parameters.
+        input_array, output_array: the function takes an array of pointers in place of one each.
+    """
+
+    implementation: str
+    function: str
+    header: str
+    headers: tuple[str, ...]
+    sources: tuple[str, ...]
+    reason: Reason
+    lower: Callable[[Graph, Operator, str], Lowered]
+    struct: str
+    input_array: bool = False
+    output_array: bool = False
+
+
+def always(reason: str) -> Reason:
+    """For a kernel that can perform every operator of its kind."""
+    return lambda graph, operator: reason
+
+
+def portable(
+    function: str,
+    reason: str | Reason,
+    lower: Callable[[Graph, Operator, str], Lowered],
+    headers: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
+    family: str | None = None,
+    types: str = "s8",
+    input_array: bool = False,
+    output_array: bool = False,
+) -> Kernel:
+    """A kernel in portable C; header, source and struct are named after the function, or its family.
+
+    Args:
+        types: what ends all their names: element types as CMSIS-NN abbreviates them, for example ``s16``.
+        function, reason, lower, headers, sources, family, input_array, output_array: see ``Kernel``.
+    """
+    family = family or function
+    return Kernel(
+        implementation=PORTABLE,
+        function=f"{function}_{types}",
+        header=f"{family}_{types}.h",
+        headers=headers,
+        sources=(f"portable/{family}_{types}.c", *sources),
+        reason=always(reason) if isinstance(reason, str) else reason,
+        lower=lower,
+        struct=f"{family}_{types}_t",
+        input_array=input_array,
+        output_array=output_array,
+    )
+
+
+def scale(tensor: Tensor) -> np.float32:
+    """The scale of an int8 activation."""
+    assert tensor.quantization is not None
+    return np.float32(tensor.quantization.scale[0])
+
+
+def zero_point(tensor: Tensor) -> int:
+    """The zero point of an int8 activation."""
+    assert tensor.quantization is not None
+    return int(tensor.quantization.zero_point[0])
+
+
+def integer(operator: Operator, name: str, default: int | None = None) -> int:
+    """An integer option; without ``default`` it must be there."""
+    value = operator.options[name] if default is None else operator.options.get(name, default)
+    assert isinstance(value, int), name
+    return value
+
+
+def fused_activation(operator: Operator, result: Tensor) -> tuple[int, int]:
+    """The int8 bounds that the operator's fused activation sets on its output."""
+    name = str(operator.options["fused_activation_function"])
+    return arithmetic.activation_range(name, scale(result), zero_point(result))
