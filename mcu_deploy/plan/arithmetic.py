@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 INT8_MIN, INT8_MAX = -128, 127
+INT16_MIN, INT16_MAX = -(2**15), 2**15 - 1
 INT32_MIN, INT32_MAX = -(2**31), 2**31 - 1
 MAX_LEFT_SHIFT = 30
 
@@ -72,13 +73,16 @@ def effective_multiplier(
     return quantize_multiplier(float(input_scale) * float(filter_scale) / float(output_scale))
 
 
-def activation_range(activation: str, scale: np.float32, zero_point: int) -> tuple[int, int]:
-    """The int8 bounds of a fused activation: TFLite's ``CalculateActivationRangeQuantized``.
+def activation_range(
+    activation: str, scale: np.float32, zero_point: int, limits: tuple[int, int] = (INT8_MIN, INT8_MAX)
+) -> tuple[int, int]:
+    """The bounds of a fused activation: TFLite's ``CalculateActivationRangeQuantized``.
 
     Args:
         activation: the schema's name, ``NONE``, ``RELU``, ``RELU6`` or ``RELU_N1_TO_1``.
         scale: of the output tensor.
         zero_point: of the output tensor.
+        limits: the least and the largest value of the output's element type.
     """
     bounds: dict[str, tuple[float | None, float | None]] = {
         "NONE": (None, None),
@@ -88,8 +92,8 @@ def activation_range(activation: str, scale: np.float32, zero_point: int) -> tup
     }
     low, high = bounds[activation]
     return (
-        INT8_MIN if low is None else max(INT8_MIN, _quantize(low, scale, zero_point)),
-        INT8_MAX if high is None else min(INT8_MAX, _quantize(high, scale, zero_point)),
+        limits[0] if low is None else max(limits[0], _quantize(low, scale, zero_point)),
+        limits[1] if high is None else min(limits[1], _quantize(high, scale, zero_point)),
     )
 
 

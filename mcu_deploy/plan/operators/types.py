@@ -108,13 +108,13 @@ def portable(
 
 
 def scale(tensor: Tensor) -> np.float32:
-    """The scale of an int8 activation."""
+    """The scale of an activation."""
     assert tensor.quantization is not None
     return np.float32(tensor.quantization.scale[0])
 
 
 def zero_point(tensor: Tensor) -> int:
-    """The zero point of an int8 activation."""
+    """The zero point of an activation."""
     assert tensor.quantization is not None
     return int(tensor.quantization.zero_point[0])
 
@@ -127,6 +127,7 @@ def integer(operator: Operator, name: str, default: int | None = None) -> int:
 
 
 def fused_activation(operator: Operator, result: Tensor) -> tuple[int, int]:
-    """The int8 bounds that the operator's fused activation sets on its output."""
+    """The bounds that the operator's fused activation sets on its int8 or int16 output."""
     name = str(operator.options["fused_activation_function"])
-    return arithmetic.activation_range(name, scale(result), zero_point(result))
+    limits = np.iinfo(result.dtype.value)
+    return arithmetic.activation_range(name, scale(result), zero_point(result), (limits.min, limits.max))
