@@ -17,6 +17,13 @@ _CONFIG = PurePosixPath("generated", "npu_config.h")
 # Decoded weights of one block: more makes the model faster, up to the weights of a whole operator.
 MODEL_WORKSPACE_BYTES = 64 * 1024
 
+# What a run of the model may take, in steps as md_npu_model.h counts them: far more than any stream of
+# Vela's, so that only a hostile one is stopped. A product takes more than one step where its weights are
+# padded, or are decoded again for each part of a block that does not fit the workspace.
+_WORK_FLOOR = 10**9
+_WORK_PER_MAC = 256
+_MACS_WITHOUT_ESTIMATE = 10**9
+
 
 def npu_sources(target: NpuTarget, npu: Npu | None) -> list[SourceSet]:
     """The sets ``npu_driver`` and, where it is linked in anywhere, ``npu_model``.
@@ -37,6 +44,7 @@ def npu_sources(target: NpuTarget, npu: Npu | None) -> list[SourceSet]:
             product=target.options.product.removeprefix("ethos-u"),
             macs=target.options.macs,
             workspace=MODEL_WORKSPACE_BYTES,
+            work_limit=_work_limit(target),
             queue_port=2 * target.ports[0],
             region_ports=_region_ports(target.ports),
         )
@@ -57,6 +65,11 @@ def npu_sources(target: NpuTarget, npu: Npu | None) -> list[SourceSet]:
         only_for="" if linked else "host",
     )
     return [driver, model]
+
+
+def _work_limit(target: NpuTarget) -> int:
+    macs = target.estimate.macs if target.estimate else _MACS_WITHOUT_ESTIMATE
+    return _WORK_FLOOR + _WORK_PER_MAC * macs
 
 
 def _region_ports(ports: tuple[int, int, int]) -> int:

@@ -45,6 +45,7 @@ _MODEL_ERRORS = {
     7: "weights that cannot be decoded",
     8: "sizes that contradict each other",
     9: "its workspace is too small",
+    10: "more work than any honest stream asks of the functional model",
 }
 
 

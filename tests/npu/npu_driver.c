@@ -3,7 +3,8 @@
  *     npu_driver JOB RESULT
  *
  * JOB, in words of 64 bits, little endian, and bytes, each part padded to 8:
- *     product, MACs a cycle, bytes of workspace, bytes of stream, regions, inputs, outputs, runs
+ *     product, MACs a cycle, bytes of workspace, work limit, bytes of stream, regions, inputs,
+ *     outputs, runs
  *     the stream
  *     for each region: its number, bytes, writable, bytes of data; then the data
  *     for each input, then each output: region, offset, bytes
@@ -112,6 +113,7 @@ int main(int argc, char **argv) {
     }
     const md_npu_config_t config = {(md_npu_product_t)read_word(), (uint32_t)read_word()};
     const uint64_t workspace_bytes = read_word();
+    const uint64_t work_limit = read_word();
     const uint64_t stream_bytes = read_word();
     const uint64_t region_count = read_word();
     const uint64_t input_count = read_word();
@@ -138,7 +140,8 @@ int main(int argc, char **argv) {
     read_spans(inputs, input_count);
     read_spans(outputs, output_count);
     void *workspace = allocate(workspace_bytes);
-    md_npu_model_init(&npu, &config, windows, window_count, workspace, (uint32_t)workspace_bytes);
+    md_npu_model_init(&npu, &config, windows, window_count, workspace, (uint32_t)workspace_bytes,
+                      work_limit);
     for (uint64_t i = 0; i < runs; i++) {
         for (uint64_t k = 0; k < input_count; k++) {
             read_bytes(regions[inputs[k].region] + inputs[k].offset, inputs[k].bytes);

@@ -7,8 +7,8 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,7 +29,11 @@ CONFIGURATIONS = {
     "ethos-u65-512": (1, 512),
 }
 WORKSPACE_BYTES = 1 << 20
-WORKSPACE_TOO_SMALL = 9  # MD_NPU_WORKSPACE_TOO_SMALL
+WORK_LIMIT = 10**9  # the least that firmware has
+# md_npu_error_t
+WORKSPACE_TOO_SMALL = 9
+TOO_MUCH_WORK = 10
+PAYLOAD = 0x4000  # of a command: a second word follows
 STRICT = ["-std=c11", "-Wall", "-Wextra", "-Wconversion", "-Werror", "-g"]
 VARIANTS = {
     "fast": ["-O2"],
@@ -127,6 +131,26 @@ def command_stream(payload: bytes) -> bytes:
     raise ValueError("no command stream")
 
 
+def with_settings(compiled: Compiled, change: Callable[[int, int], int]) -> Compiled:
+    """A stream with other values in its settings.
+
+    Args:
+        compiled: the original.
+        change: the new value for a setting's code and its value: the parameter, or the payload where the
+            code has the bit ``PAYLOAD``.
+    """
+    words = list(struct.unpack(f"<{len(compiled.stream) // 4}I", compiled.stream))
+    at = 0
+    while at < len(words):
+        code = words[at] & 0xFFFF
+        if code & PAYLOAD:
+            words[at + 1] = change(code, words[at + 1])
+        else:
+            words[at] = change(code, words[at] >> 16) << 16 | code
+        at += 2 if code & PAYLOAD else 1
+    return replace(compiled, stream=struct.pack(f"<{len(words)}I", *words))
+
+
 @dataclass(frozen=True)
 class NpuRun:
     """One run on the model: why it stopped (error 0: at the stream's end), and what came out."""
@@ -151,12 +175,13 @@ def run_model(
     *,
     variant: str = "fast",
     workspace_bytes: int = WORKSPACE_BYTES,
+    work_limit: int = WORK_LIMIT,
 ) -> list[NpuRun]:
     """Run a stream on each set of inputs."""
     product, macs = CONFIGURATIONS[configuration]
-    sizes = [product, macs, workspace_bytes, len(compiled.stream), 3]
+    sizes = [product, macs, workspace_bytes, work_limit, len(compiled.stream), 3]
     sizes += [len(compiled.inputs), len(compiled.outputs), len(inputs)]
-    job = [struct.pack("<8Q", *sizes), _padded(compiled.stream)]
+    job = [struct.pack("<9Q", *sizes), _padded(compiled.stream)]
     for number, size, writable, data in (
         (0, len(compiled.weights), 0, compiled.weights),
         (1, compiled.scratch_bytes, 1, b""),

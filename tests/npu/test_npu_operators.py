@@ -70,6 +70,50 @@ def test_a_small_workspace_changes_nothing_but_the_time(
         size = run.value
 
 
+def steps_of(compiled: npu_harness.Compiled, configuration: str, inputs: list[npu_harness.Array]) -> int:
+    """The least limit of work with which a stream reaches its end."""
+    low, high = 0, npu_harness.WORK_LIMIT
+    while high - low > 1:
+        middle = (low + high) // 2
+        run = npu_harness.run_model(compiled, configuration, [inputs], work_limit=middle)[0]
+        assert run.error in (0, npu_harness.TOO_MUCH_WORK)
+        low, high = (middle, high) if run.error else (low, middle)
+    return high
+
+
+def test_work_is_counted_before_it_is_done(tmp_path: Path) -> None:
+    """A dense layer of 333 inputs and 12 outputs: products, decoded weights, and little else."""
+    model = save("fully_connected", tmp_path)
+    compiled = npu_harness.compile_model(model, "ethos-u55-128")
+    inputs = npu_harness.random_inputs(model.read_bytes(), 1, 3)[0]
+    commands = len(compiled.stream) // 4
+    products, outputs, decoded = 333 * 12, 12, 336 * 16
+    steps = steps_of(compiled, "ethos-u55-128", inputs)
+    assert products + outputs + decoded < steps
+    assert steps <= products + outputs + 4 * decoded + len(compiled.weights) + commands
+
+
+@pytest.mark.parametrize("name", ["conv_1x1", "MAX_POOL_2D_8x8x3_8x8_VALID", "ADD", "SOFTMAX"])
+def test_a_stream_that_asks_for_too_much_is_stopped(name: str, tmp_path: Path) -> None:
+    """Sizes of a real stream blown up as far as they go, in memory of one element: strides are zero."""
+    compiled = npu_harness.compile_model(save(name, tmp_path), "ethos-u55-128")
+    inputs = npu_harness.random_inputs((tmp_path / "model.tflite").read_bytes(), 1, 3)
+    output_sizes = (0x111, 0x112)
+    tile_sizes = {side + i for side in (0x10A, 0x11A, 0x18A) for i in range(3)}
+    strides = {npu_harness.PAYLOAD | side + i for side in (0x04, 0x14, 0x84) for i in range(2)}
+
+    def change(code: int, value: int) -> int:
+        if code in output_sizes:
+            return 0xFF00
+        return 0xFFFF if code in tile_sizes else 0 if code in strides else value
+
+    hostile = npu_harness.with_settings(compiled, change)
+    run = npu_harness.run_model(hostile, "ethos-u55-128", inputs)[0]
+    assert run.error == npu_harness.TOO_MUCH_WORK
+    assert run.value > npu_harness.WORK_LIMIT
+    assert run.seconds < 1
+
+
 @pytest.mark.parametrize(
     ("configuration", "options"),
     [

@@ -57,7 +57,8 @@ uint32_t md_npu_bus_open(void) {
     if (!modelled) {
         return id;
     }
-    md_npu_model_init(&model, &config, windows, WINDOWS, workspace, sizeof workspace);
+    md_npu_model_init(&model, &config, windows, WINDOWS, workspace, sizeof workspace,
+                      MD_NPU_MODEL_WORK_LIMIT);
     return md_npu_model_read(&model, MD_NPU_REG_ID);
 }
 

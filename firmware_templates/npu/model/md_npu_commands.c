@@ -130,6 +130,9 @@ void md_npu_run_stream(md_npu_model_t *npu) {
         npu->fault.stream_offset = at;
         npu->fault.command = word;
         at += 4;
+        if (!md_npu_spend(npu, 1)) {
+            break;
+        }
         if ((word & RESERVED_MASK) || (word & FORM_MASK) > FORM_PAYLOAD) {
             good = md_npu_fail(npu, MD_NPU_BAD_COMMAND, word & 0xFFFFu, word);
         } else if ((word & FORM_MASK) == FORM_PAYLOAD) {

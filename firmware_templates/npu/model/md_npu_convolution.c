@@ -105,6 +105,11 @@ bool md_npu_convolution(md_npu_model_t *npu) {
         return false;
     }
     const md_npu_feature_map_t *ofm = &conv.output.ofm;
+    const uint64_t taps = md_npu_window_taps(&conv.vertical, &conv.horizontal);
+    if (!md_npu_spend(npu,
+                      md_npu_times(md_npu_feature_map_elements(ofm), taps * conv.ifm.depth + 1))) {
+        return false;
+    }
     md_npu_loader_t *loader = md_npu_loader_open(npu, false, &conv.vertical, &conv.horizontal,
                                                  conv.ifm.depth, conv.ifm.bytes * 8u, ofm->depth);
     if (!loader) {

@@ -73,6 +73,10 @@ bool md_npu_depthwise(md_npu_model_t *npu) {
         return false;
     }
     const md_npu_feature_map_t *ofm = &depthwise.output.ofm;
+    const uint64_t taps = md_npu_window_taps(&depthwise.vertical, &depthwise.horizontal);
+    if (!md_npu_spend(npu, md_npu_times(md_npu_feature_map_elements(ofm), taps + 1))) {
+        return false;
+    }
     md_npu_loader_t *loader =
         md_npu_loader_open(npu, true, &depthwise.vertical, &depthwise.horizontal, ofm->depth,
                            depthwise.ifm.bytes * 8u, ofm->depth);

@@ -83,6 +83,9 @@ static bool copy_box(md_npu_model_t *npu, const end_t *source, const end_t *targ
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_PAYLOAD | MD_NPU_SET_DMA0_SKIP0,
                            row_skip);
     }
+    if (!md_npu_spend(npu, md_npu_times((uint64_t)rows * planes, bytes + 1))) {
+        return false;
+    }
     if (bytes == 0) {
         return true;
     }

@@ -241,7 +241,8 @@ bool md_npu_elementwise(md_npu_model_t *npu, uint32_t mode) {
     }
     const md_npu_feature_map_t *ofm = &op.output.ofm;
     if (!md_npu_feature_map_open(npu, MD_NPU_IFM, ofm->height, ofm->width, ofm->depth, &op.ifm) ||
-        !open_second(npu, &op) || !open_operand_scaling(npu, &op)) {
+        !open_second(npu, &op) || !open_operand_scaling(npu, &op) ||
+        !md_npu_spend(npu, md_npu_feature_map_elements(ofm))) {
         return false;
     }
     for (uint32_t y = 0; y < ofm->height; y++) {

@@ -43,6 +43,10 @@ bool md_npu_feature_map_type(md_npu_model_t *npu, md_npu_role_t role, md_npu_fea
 bool md_npu_feature_map_open(md_npu_model_t *npu, md_npu_role_t role, uint32_t height,
                              uint32_t width, uint32_t depth, md_npu_feature_map_t *map);
 
+static inline uint64_t md_npu_feature_map_elements(const md_npu_feature_map_t *map) {
+    return (uint64_t)map->height * map->width * map->depth;
+}
+
 /* Channels first to first + count - 1 of the pixel (y, x), less the zero point. The pixel must lie
  * within the map. The first form is for elements of 8 bits, and 16 bits with the zero point 0. */
 void md_npu_feature_map_read16(const md_npu_feature_map_t *map, uint32_t y, uint32_t x,

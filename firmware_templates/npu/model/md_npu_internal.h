@@ -125,6 +125,15 @@ int64_t md_npu_stride_setting(const md_npu_model_t *npu, uint32_t code);
 /* Records why the stream stops, if nothing was recorded before. Returns false. */
 bool md_npu_fail(md_npu_model_t *npu, md_npu_error_t error, uint32_t setting, uint64_t value);
 
+/* Takes steps from what the run's limit leaves, before they are done. False, with a fault, if so many
+ * are not left. */
+bool md_npu_spend(md_npu_model_t *npu, uint64_t work);
+
+/* A product of sizes, limited to 64 bits. */
+static inline uint64_t md_npu_times(uint64_t a, uint64_t b) {
+    return b != 0 && a > UINT64_MAX / b ? UINT64_MAX : a * b;
+}
+
 /* Memory at an address; null, with a fault, unless all bytes lie within
  * one window (that may be written). `setting` is to blame otherwise. */
 uint8_t *md_npu_reach(md_npu_model_t *npu, uint64_t address, uint64_t bytes, bool write,

@@ -62,6 +62,21 @@ static bool divide_workspace(md_npu_model_t *npu, md_npu_loader_t *loader) {
     return true;
 }
 
+/* What decoding takes: all of a block's weights once for each of its parts. */
+static bool spend_decoding(md_npu_model_t *npu, const md_npu_loader_t *loader, uint32_t ofm_depth) {
+    const uint32_t block_depth = md_npu_setting(npu, MD_NPU_SET_OFM_BLK_DEPTH_M1) + 1;
+    const uint32_t channels = block_depth < ofm_depth ? block_depth : ofm_depth;
+    const uint32_t parts = (channels + loader->capacity - 1) / loader->capacity;
+    for (uint32_t core = 0; core < loader->cores; core++) {
+        const md_npu_weights_t *reader = &loader->readers[core];
+        const uint64_t steps = md_npu_weights_count(reader) + reader->stream.bytes;
+        if (!md_npu_spend(npu, md_npu_times(steps, parts))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 md_npu_loader_t *md_npu_loader_open(md_npu_model_t *npu, bool is_depthwise,
                                     const md_npu_axis_t *vertical, const md_npu_axis_t *horizontal,
                                     uint32_t ifm_depth, uint32_t ifm_bits, uint32_t ofm_depth) {
@@ -71,7 +86,7 @@ md_npu_loader_t *md_npu_loader_open(md_npu_model_t *npu, bool is_depthwise,
         return NULL;
     }
     const bool by_parts = md_npu_setting(npu, MD_NPU_SET_KERNEL_STRIDE) & PART_KERNEL_FIRST;
-    const uint32_t taps = vertical->kernel * horizontal->kernel;
+    const uint32_t taps = md_npu_window_taps(vertical, horizontal);
     memset(loader, 0, sizeof *loader);
     loader->is_depthwise = is_depthwise;
     loader->kernel_width = horizontal->kernel;
@@ -89,7 +104,8 @@ md_npu_loader_t *md_npu_loader_open(md_npu_model_t *npu, bool is_depthwise,
         .ifm_bits = ifm_bits,
         .ofm_ublock_depth = npu->config.macs_per_cycle == 32 ? 4 : 8,
     };
-    if (!open_readers(npu, layout, ofm_depth, loader) || !divide_workspace(npu, loader)) {
+    if (!open_readers(npu, layout, ofm_depth, loader) || !divide_workspace(npu, loader) ||
+        !spend_decoding(npu, loader, ofm_depth)) {
         return NULL;
     }
     return loader;

@@ -48,7 +48,7 @@ static void reset(md_npu_model_t *npu) {
 
 void md_npu_model_init(md_npu_model_t *npu, const md_npu_config_t *config,
                        const md_npu_window_t *windows, uint32_t window_count, void *workspace,
-                       uint32_t workspace_bytes) {
+                       uint32_t workspace_bytes, uint64_t work_limit) {
     memset(npu, 0, sizeof *npu);
     npu->config = *config;
     npu->cores = config->macs_per_cycle == 512 ? 2 : 1;
@@ -57,6 +57,7 @@ void md_npu_model_init(md_npu_model_t *npu, const md_npu_config_t *config,
     npu->window_count = window_count < MD_NPU_MAX_WINDOWS ? window_count : MD_NPU_MAX_WINDOWS;
     npu->workspace = workspace;
     npu->workspace_bytes = workspace_bytes;
+    npu->work_limit = work_limit;
     reset(npu);
 }
 
@@ -123,6 +124,7 @@ static void run(md_npu_model_t *npu) {
     npu->status &=
         ~(MD_NPU_STATUS_BUS_ERROR | MD_NPU_STATUS_CMD_PARSE_ERROR | MD_NPU_STATUS_CMD_END_REACHED);
     npu->qread = 0;
+    npu->work_left = npu->work_limit;
     if (is_supported(&npu->config)) {
         md_npu_run_stream(npu);
     } else {
@@ -230,6 +232,8 @@ const char *md_npu_model_error_text(md_npu_error_t error) {
         return "sizes that contradict each other";
     case MD_NPU_WORKSPACE_TOO_SMALL:
         return "the model's workspace is too small for this operation";
+    case MD_NPU_TOO_MUCH_WORK:
+        return "more work than the limit of the model allows";
     }
     return "unknown error";
 }
@@ -241,6 +245,14 @@ bool md_npu_fail(md_npu_model_t *npu, md_npu_error_t error, uint32_t setting, ui
         npu->fault.value = value;
     }
     return false;
+}
+
+bool md_npu_spend(md_npu_model_t *npu, uint64_t work) {
+    if (work > npu->work_left) {
+        return md_npu_fail(npu, MD_NPU_TOO_MUCH_WORK, npu->fault.command & 0xFFFFu, work);
+    }
+    npu->work_left -= work;
+    return true;
 }
 
 uint8_t *md_npu_reach(md_npu_model_t *npu, uint64_t address, uint64_t bytes, bool write,

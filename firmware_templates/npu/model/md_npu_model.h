@@ -88,6 +88,7 @@ typedef enum {
     MD_NPU_BAD_WEIGHTS,  /* a weight stream that cannot be decoded; value: its offset of failure */
     MD_NPU_BAD_GEOMETRY, /* sizes that contradict each other; value: the offending one */
     MD_NPU_WORKSPACE_TOO_SMALL, /* value: bytes needed */
+    MD_NPU_TOO_MUCH_WORK,       /* more than the limit leaves; value: steps asked for */
 } md_npu_error_t;
 
 /* Where and why the model stopped. */
@@ -118,6 +119,8 @@ typedef struct md_npu_model {
     uint32_t window_count;
     uint8_t *workspace;
     uint32_t workspace_bytes;
+    uint64_t work_limit;
+    uint64_t work_left; /* of the run */
 
     uint32_t status;
     uint32_t qread;
@@ -142,10 +145,15 @@ typedef struct md_npu_model {
  * windows:   at most MD_NPU_MAX_WINDOWS, kept by reference.
  * workspace: for decoded weights, 16-byte aligned, used only while a stream runs. With
  *            MD_NPU_MIN_WORKSPACE_BYTES run the convolutions that are said there; they are fast
- *            where all weights of an output channels' block fit. */
+ *            where all weights of an output channels' block fit.
+ * work_limit: the most that one run may take, so that no stream keeps the caller waiting for ever:
+ *            steps of a few dozen machine instructions at the most. A command is one; so is each
+ *            product (padding's too), element of an output, byte of a DMA, weight that is decoded
+ *            (as often as it is) and byte of its stream. An operation beyond what is left is not
+ *            begun. */
 void md_npu_model_init(md_npu_model_t *npu, const md_npu_config_t *config,
                        const md_npu_window_t *windows, uint32_t window_count, void *workspace,
-                       uint32_t workspace_bytes);
+                       uint32_t workspace_bytes, uint64_t work_limit);
 
 /* Reads or writes the register at a byte offset. A write of MD_NPU_CMD_RUN to CMD runs the stream. */
 uint32_t md_npu_model_read(md_npu_model_t *npu, uint32_t offset);

@@ -146,6 +146,12 @@ bool md_npu_pooling(md_npu_model_t *npu, uint32_t mode) {
                                  md_npu_axis_input(&pool.horizontal), ifm_depth, &pool.ifm)) {
         return false;
     }
+    const uint32_t products =
+        mode == POOL_REDUCE_SUM ? ifm_depth : md_npu_window_taps(&pool.vertical, &pool.horizontal);
+    if (!md_npu_spend(npu, md_npu_times(md_npu_feature_map_elements(&pool.output.ofm),
+                                        (uint64_t)products + 1))) {
+        return false;
+    }
     if (mode == POOL_REDUCE_SUM) {
         reduce_sum(npu, &pool);
     } else {

@@ -363,6 +363,34 @@ static uint32_t padded_elements(const md_npu_weights_t *r, uint32_t elements) {
     }
 }
 
+/* Kernel elements of all sub-kernels, with the padding of each. */
+static uint64_t padded_kernel(const md_npu_weights_t *r) {
+    uint64_t elements = 0;
+    for (uint32_t y = 0; y < r->layout.kernel_height; y += r->sub_height) {
+        uint32_t height = min_u32(r->sub_height, r->layout.kernel_height - y);
+        for (uint32_t x = 0; x < r->layout.kernel_width; x += r->sub_width) {
+            uint32_t width = min_u32(r->sub_width, r->layout.kernel_width - x);
+            elements += padded_elements(r, height * width);
+        }
+    }
+    return elements;
+}
+
+uint64_t md_npu_weights_count(const md_npu_weights_t *reader) {
+    const md_npu_weights_layout_t *l = &reader->layout;
+    uint32_t ublock = l->ofm_ublock_depth;
+    uint64_t channels =
+        (uint64_t)(l->ofm_depth / l->ofm_block_depth) * round_up(l->ofm_block_depth, ublock) +
+        round_up(l->ofm_depth % l->ofm_block_depth, ublock);
+    uint32_t ifm = 1;
+    if (l->traversal == MD_NPU_DEPTH_FIRST) {
+        ifm = round_up(l->ifm_depth, reader->ifm_block_depth);
+    } else if (l->traversal == MD_NPU_PART_KERNEL_FIRST) {
+        ifm = round_up(l->ifm_depth, IFM_UBLOCK);
+    }
+    return channels * ifm * padded_kernel(reader);
+}
+
 /* Steps one loop: adds `step` while that stays below `limit`, else starts it over. */
 static bool step(uint32_t *position, uint32_t step, uint32_t limit) {
     *position += step;

@@ -152,6 +152,10 @@ uint32_t md_npu_weights_share(uint32_t depth, uint32_t cores, uint32_t core);
 bool md_npu_weights_init(md_npu_weights_t *reader, const md_npu_weights_layout_t *layout,
                          const void *stream, uint32_t bytes);
 
+/* Weights that a stream holds for the reader's layout, padding included: what it takes to read all of
+ * them once. Below 2^52. */
+uint64_t md_npu_weights_count(const md_npu_weights_t *reader);
+
 /* The OFM block that comes next: its first channel, and how many it has. False: all are done, or
  * there was an error. To be called between blocks. */
 bool md_npu_weights_block(const md_npu_weights_t *reader, uint32_t *first, uint32_t *count);

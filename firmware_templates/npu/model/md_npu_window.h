@@ -23,6 +23,12 @@ bool md_npu_window_open(md_npu_model_t *npu, uint32_t ofm_height, uint32_t ofm_w
 /* Elements of the input along an axis, before upscaling. */
 uint32_t md_npu_axis_input(const md_npu_axis_t *axis);
 
+/* Elements of a kernel, at most 65536. */
+static inline uint32_t md_npu_window_taps(const md_npu_axis_t *vertical,
+                                          const md_npu_axis_t *horizontal) {
+    return vertical->kernel * horizontal->kernel;
+}
+
 /* How many pairs of one of `out` output elements and a kernel element meet an input element. */
 uint64_t md_npu_axis_meetings(const md_npu_axis_t *axis, uint32_t out);
 

@@ -94,8 +94,13 @@ static void read_bricks(const md_npu_weights_layout_t *layout, const uint8_t *da
     md_npu_weights_t reader;
     md_npu_weights_brick_t brick;
     (void)md_npu_weights_init(&reader, layout, data, bytes);
+    uint64_t weights = 0;
     for (uint32_t i = 0; i < MAX_BRICKS && md_npu_weights_next(&reader, &brick); i++) {
         check_brick(layout, &brick);
+        weights += (uint64_t)layout->ofm_ublock_depth * brick.ofm_pitch;
+    }
+    if (reader.done && weights != md_npu_weights_count(&reader)) {
+        abort();
     }
     fuzz_ended_well = reader.done && reader.error == MD_NPU_WEIGHTS_OK;
     if (md_npu_weights_offset(&reader) > bytes) {
