@@ -89,6 +89,9 @@ __attribute__((noinline)) static void toy_misbehave(int32_t how) {
 #endif
 }
 
+void md_model_reset(void) {
+}
+
 void md_model_invoke(md_model_observer_t observer, void *context) {
     toy_misbehave(arena[0]);
     for (int i = 0; i < BYTES; i++) {
