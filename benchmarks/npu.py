@@ -1,6 +1,7 @@
 """Deployments for Ethos-U: every configuration that the functional model has, native and on QEMU.
 
     python benchmarks/npu.py [--random N] [--markdown] [--json FILE] [--configurations A,B] [MODEL...]
+    python benchmarks/npu.py --configurations ethos-u55-64 kws-demo      one row
 
 Each model is run on N random tensors natively and on one on QEMU, and on both on the recordings of
 MCU_DEPLOY_AUDIO_PATH that its front end takes. Every output is compared with TFLM; one that differs is an
@@ -107,11 +108,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--random", type=int, default=50, metavar="N", help="random tensors, native (50)")
-    parser.add_argument("--configurations", metavar="NAMES", help="comma-separated; default: all modelled")
+    parser.add_argument("--configurations", metavar="NAMES", help="comma-separated; default: all six")
     parser.add_argument("--markdown", action="store_true", help="the summary in Markdown")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all documents to FILE")
     options = parser.parse_args()
     chosen = options.configurations.split(",") if options.configurations else MODELLED_CONFIGURATIONS
+    for name in chosen:
+        if name not in MODELLED_CONFIGURATIONS:
+            parser.error(f"{name!r} is none of {', '.join(MODELLED_CONFIGURATIONS)}")
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for name in options.models or DEFAULT_MODELS:
