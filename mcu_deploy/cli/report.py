@@ -112,7 +112,7 @@ def _npu(document: dict[str, Any]) -> str:
     )
     if npu["estimated_cycles"] is not None:
         milliseconds = f"{npu['estimated_seconds'] * 1e3:.3g} ms at {npu['clock_hz'] / 1e6:g} MHz"
-        text += f"\nestimated by Vela, an inference: {npu['estimated_cycles']:,} cycles, {milliseconds}"
+        text += f"\nan inference, estimated by Vela: {npu['estimated_cycles']:,} cycles, {milliseconds}"
     if npu["counted"] is not None:
         text += f"\n{_counted(npu['counted'])}"
     if any(run["layers_bit_exact"] is not None for run in document["runs"]):
@@ -124,8 +124,9 @@ def _counted(counted: dict[str, Any]) -> str:
     """The NPU's work in an inference, two lines."""
     read = ", ".join(f"{name} {count:,}" for name, count in counted["bytes_read"].items())
     return (
-        f"counted by the functional model: {counted['macs']:,} MACs in {counted['operations']:,} operations; "
-        f"bytes\n  read: {read}; written: arena {counted['bytes_written']['arena']:,}"
+        f"an inference, counted by the functional model: {counted['macs']:,} MACs in "
+        f"{counted['operations']:,} operations\n"
+        f"  bytes read: {read}; written: arena {counted['bytes_written']['arena']:,}"
     )
 
 

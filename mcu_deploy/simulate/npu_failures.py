@@ -97,7 +97,7 @@ class NpuFailure:
         if self.kind == _ABSENT:
             return "generate the project with --npu-model auto, or run it where there is an NPU"
         if self.kind == _CONFIG:
-            return "choose the --npu that the board has"
+            return f"generate the project with --npu {_name(self.config)}, or run it on the other NPU"
         return "choose another --npu-optimise or --npu-memory-mode, or deploy for the CPU: --npu none"
 
     def _position(self) -> int:
@@ -129,12 +129,16 @@ def status_text(status: int) -> str:
 
 def configuration_text(id_: int, config: int) -> str:
     """What the registers ID and CONFIG say of an NPU, as Vela calls it."""
-    product = {0: "ethos-u55", 1: "ethos-u65", 2: "ethos-u85"}.get(config >> 28, f"product {config >> 28}")
-    text = f"{product}-{1 << (config & 15)}"
+    text = _name(config)
     if config >> 28 < 2:
         text += f" with {config >> 8 & 0xFF} KiB of shared RAM"
     version = f"architecture {id_ >> 28}.{id_ >> 20 & 0xFF}.{id_ >> 16 & 15}"
     return f"{text} ({version}, command stream version {config >> 4 & 15})"
+
+
+def _name(config: int) -> str:
+    product = {0: "ethos-u55", 1: "ethos-u65", 2: "ethos-u85"}.get(config >> 28, f"product {config >> 28}")
+    return f"{product}-{1 << (config & 15)}"
 
 
 class NpuFailureError(SimulationError):

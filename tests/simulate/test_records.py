@@ -5,6 +5,7 @@ Seed of the mutations: 20261121.
 
 from __future__ import annotations
 
+import dataclasses
 import random
 import struct
 import zlib
@@ -117,6 +118,13 @@ def test_what_the_npu_s_model_counted(read: Read) -> None:
     runs = read(end(HEADER + record(1) + counted + record(7, payload=bytes(16)), 1, 3)).runs
     assert runs[0].npu == NpuCounts(*numbers)
     assert read(end(ONE_RUN, 1, 3)).runs[0].npu is None
+
+
+def test_the_counts_are_those_of_the_driver() -> None:
+    header = Path(__file__).parents[2] / "firmware_templates/npu/driver/md_npu.h"
+    body = header.read_text().partition("} md_npu_counts_t;")[0].rpartition("typedef struct {")[2]
+    names = [line.split()[1].rstrip(";") for line in body.splitlines() if line.strip()]
+    assert names == [field.name for field in dataclasses.fields(NpuCounts)]
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
