@@ -87,9 +87,12 @@ bool md_npu_counted(md_npu_counts_t *counts);
 void md_npu_interrupt(void);
 
 /* Hooks, weak: they do nothing unless the system defines them.
- * clean:       called before a run, for what the core has written and the NPU will read.
- * invalidate:  called after a run, for what the NPU has written and the core will read.
- * idle:        called between two looks at the NPU; may sleep until the next interrupt. */
+ * clean:       called before a run, for what the core has written and the NPU will read: the arena.
+ *              Streams and constants are taken to be in memory since the image was loaded.
+ * invalidate:  called after a run, for what the NPU has written and the core will read. A line of the
+ *              cache that the arena shares with other data is to be cleaned first.
+ * idle:        called between two looks at the NPU; may sleep by WFE, but not by WFI: the interrupt
+ *              may have come since the last look. The time-out then needs something that wakes it. */
 void md_npu_clean_cache(const void *data, uint32_t bytes);
 void md_npu_invalidate_cache(void *data, uint32_t bytes);
 void md_npu_idle(void);
