@@ -54,12 +54,13 @@ class GraphBuilder:
         *,
         dtype: DataType = DataType.INT8,
         data: npt.NDArray[np.generic] | None = None,
+        is_variable: bool = False,
         name: str | None = None,
     ) -> int:
         """Add a tensor; gives its index, as all methods here do."""
         index = len(self.tensors)
         name = f"tensor_{index}" if name is None else name
-        self.tensors.append(Tensor(index, name, tuple(shape), dtype, quantization, data))
+        self.tensors.append(Tensor(index, name, tuple(shape), dtype, quantization, data, is_variable))
         return index
 
     def input(
@@ -91,6 +92,12 @@ class GraphBuilder:
         data = np.asarray(array)
         quantization = None if scale is None else affine(scale, zero_point, axis)
         return self.tensor(data.shape, quantization, dtype=DataType(data.dtype.name), data=data, name=name)
+
+    def variable(
+        self, shape: Sequence[int], scale: float, zero_point: int = 0, *, dtype: DataType = DataType.INT8
+    ) -> int:
+        """Add state that an operator keeps from one inference to the next."""
+        return self.tensor(shape, affine(scale, zero_point), dtype=dtype, is_variable=True)
 
     def operator(
         self,

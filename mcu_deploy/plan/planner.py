@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.plan.kernels import KERNELS, TARGETS, VIEWS
 from mcu_deploy.plan.memory import Buffer, arena_size, plan_memory
@@ -76,14 +76,17 @@ def add_views(views: dict[int, View], operator: Operator, found: Sequence[View])
 
 
 def initial_state(graph: Graph) -> dict[int, int]:
-    """The variables that operators use, and the byte that fills each at first: its zero point, as in TFLM."""
+    """The variables that operators use, and the byte that fills each at first.
+
+    As in TFLM: the zero point of int8, and 0 for every other type.
+    """
     used = {index for operator in graph.operators for index in operator.inputs if index >= 0}
     state = {}
     for index in sorted(used):
         tensor = graph.tensors[index]
         if tensor.is_variable:
-            zero = 0 if tensor.quantization is None else int(tensor.quantization.zero_point[0])
-            state[index] = zero % 256
+            quantization = tensor.quantization if tensor.dtype is DataType.INT8 else None
+            state[index] = 0 if quantization is None else int(quantization.zero_point[0]) % 256
     return state
 
 
