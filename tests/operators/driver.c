@@ -1,44 +1,75 @@
-/* Runs md_model_invoke over the runs in a file and writes every tensor that it makes to another.
+/* Runs models over the inputs in the file in.bin and writes every tensor that they make to out.bin.
  *
- * Usage: driver INPUTS OUTPUTS. INPUTS holds run after run, each the model's inputs one after another.
- * OUTPUTS gets records: step, tensor index, bytes (each uint32_t), data; the model's outputs follow each
- * run with the step 0xffffffff. */
-#include "md_model.h"
+ * in.bin holds for each model the number of its runs (uint32_t) and run after run its inputs, one after
+ * another. out.bin gets records: step, tensor index, bytes (each uint32_t), data; the model's outputs
+ * follow each run with the step 0xffffffff. */
+#include "driver.h"
+#include "md_platform.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include <stddef.h>
+
+#if defined(DRIVER_WITH_NPU)
+#include "md_npu_step.h"
+#endif
+
+enum { EXIT_FILE = 2, EXIT_FAULT = 3, EXIT_NPU = 4 };
+
+static int input;
+static int output;
+
+_Noreturn void md_app_fault(const md_fault_t *fault) {
+    (void)fault;
+    md_exit(EXIT_FAULT);
+}
+
+#if defined(DRIVER_WITH_NPU)
+_Noreturn void md_app_npu_failed(const md_npu_failure_t *failure) {
+    (void)md_file_write(output, failure, sizeof *failure);
+    md_exit(EXIT_NPU);
+}
+#endif
 
 static void record(void *context, uint32_t step, const md_tensor_t *tensor) {
     const uint32_t header[3] = {step, tensor->index, tensor->bytes};
-    FILE *file = context;
-    if (fwrite(header, sizeof header, 1, file) != 1 ||
-        fwrite(tensor->data, 1, tensor->bytes, file) != tensor->bytes) {
-        exit(2);
+    (void)context;
+    if (!md_file_write(output, header, sizeof header) ||
+        !md_file_write(output, tensor->data, tensor->bytes)) {
+        md_exit(EXIT_FILE);
     }
 }
 
-static int read_inputs(FILE *file) {
-    for (uint32_t i = 0; i < md_model_input_count; i++) {
-        const md_tensor_t *tensor = &md_model_inputs[i];
-        if (fread(tensor->data, 1, tensor->bytes, file) != tensor->bytes) {
-            return 0;
-        }
+static void read_exactly(void *data, uint32_t bytes) {
+    if (md_file_read(input, data, bytes) != bytes) {
+        md_exit(EXIT_FILE);
     }
-    return 1;
 }
 
-int main(int argc, char **argv) {
-    FILE *inputs = argc == 3 ? fopen(argv[1], "rb") : NULL;
-    FILE *outputs = argc == 3 ? fopen(argv[2], "wb") : NULL;
-    if (inputs == NULL || outputs == NULL) {
-        return 2;
+static void run(const driver_model_t *model) {
+    uint32_t runs;
+    read_exactly(&runs, sizeof runs);
+    if (model->prepare != NULL) {
+        model->prepare();
     }
-    md_model_reset();
-    while (read_inputs(inputs)) {
-        md_model_invoke(record, outputs);
-        for (uint32_t i = 0; i < md_model_output_count; i++) {
-            record(outputs, UINT32_MAX, &md_model_outputs[i]);
+    model->reset();
+    while (runs-- > 0) {
+        for (uint32_t i = 0; i < *model->input_count; i++) {
+            read_exactly(model->inputs[i].data, model->inputs[i].bytes);
+        }
+        model->invoke(record, NULL);
+        for (uint32_t i = 0; i < *model->output_count; i++) {
+            record(NULL, UINT32_MAX, &model->outputs[i]);
         }
     }
-    return fclose(outputs) == 0 ? 0 : 2;
+}
+
+int main(void) {
+    input = md_file_open_read("in.bin");
+    output = md_file_open_write("out.bin");
+    if (input < 0 || output < 0) {
+        return EXIT_FILE;
+    }
+    for (uint32_t i = 0; i < driver_model_count; i++) {
+        run(&driver_models[i]);
+    }
+    return md_file_close(output) ? 0 : EXIT_FILE;
 }

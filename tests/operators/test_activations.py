@@ -79,6 +79,7 @@ def test_a_reshape_costs_neither_step_nor_memory() -> None:
     assert not {one.tensor for one in plan.allocations} & set(plan.views)
     source = graph.operators[0].outputs[0]
     assert all(
-        plan.views[tensor] == View(source) for tensor in (graph.operators[1].outputs + graph.operators[2].outputs)
+        plan.views[tensor] == View(source)
+        for tensor in (graph.operators[1].outputs + graph.operators[2].outputs)
     )
     assert observable_tensors(plan)[graph.operators[2].outputs[0]] == View(source)

@@ -170,15 +170,18 @@ SUITE = Suite(
         ),
         Case("no bias", conv((1, 4, 4, 3), 4, (3, 3), bias=False)),
         Case("one scale", conv((1, 4, 4, 3), 4, (3, 3), per_channel=False)),
-        *(
-            Case(f"multiplier {value}", scaled(value))
-            for value in (1.0, 1.5, 100.0, 2.0**20, 0.5, 0.25, 1e-3)
+        *(Case(f"multiplier {value}", scaled(value)) for value in (1.0, 1.5, 100.0, 0.5, 0.25, 1e-3)),
+        Case(
+            "multiplier 2**20",
+            scaled(2.0**20),
+            not_on={"npu": "what no longer fits 32 bits wraps in TFLM, and saturates on the NPU"},
         ),
         Case("multiplier flushed to zero", scaled(2.0**-33)),
         Case("smallest multiplier", scaled(2.0**-32)),
         Case(
             "multiplier that rounds up to a power of two",
             ties(1 + 2.0**-16, 1 - 2.0**-16, 2.0**24),
+            not_on={"npu": "Vela leaves a multiplier of 2**31, with which one rounding less is done"},
         ),
         *(
             Case(f"ties {number}", ties(*scales))

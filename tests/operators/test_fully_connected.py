@@ -9,6 +9,7 @@ from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
 from mcu_deploy.graph.ir import OptionValue
 
 ANY_OUTPUT = OutputQuantization()
+WRAPS = {"npu": "what no longer fits 32 bits wraps in TFLM, and saturates on the NPU"}
 
 
 def dense(
@@ -88,11 +89,15 @@ SUITE = Suite(
             Case(f"input zero point {zero}", dense((2, 9), 4, input_zero_point=zero))
             for zero in (-128, 0, 127)
         ),
-        Case("multiplier that shifts bits out", dead_channel(23744.0)),
-        Case("multiplier that shifts nearly all out", dead_channel(2.0**28)),
+        Case("multiplier that shifts bits out", dead_channel(23744.0), not_on=WRAPS),
+        Case("multiplier that shifts nearly all out", dead_channel(2.0**28), not_on=WRAPS),
         Case("multiplier above 1", dense((1, 4), 4, output=OutputQuantization(1e-5, 0))),
         *(
-            Case(f"scales {number}", rounded_product(*scales))
+            Case(
+                f"scales {number}",
+                rounded_product(*scales),
+                not_on={"npu": "Vela rounds the product of the scales to float32"},
+            )
             for number, scales in enumerate(
                 np.random.default_rng(22).uniform((1e-4, 1e-4, 0.05), (2e-4, 2e-4, 0.1), (8, 3)).tolist()
             )

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness import TARGETS, assert_same, corner_inputs
+from harness import TARGETS, assert_same, corner_inputs, target_params
 
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.checks import check
@@ -27,7 +27,7 @@ TFLM_ARENA = {"kws_micronet_m.tflite": 105_428, "ad_small_int8.tflite": 114_340}
 ModelPath = Callable[[str], Path]
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", target_params())
 @pytest.mark.parametrize("name", MODELS)
 def test_every_tensor_has_tflms_bits(name: str, target: str, model_path: ModelPath) -> None:
     path = model_path(name)
@@ -72,7 +72,7 @@ def alone(builder: GraphBuilder, graph: Graph, operator: Operator) -> list[int]:
     return list(outputs)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("target", target_params())
 def test_operators_of_a_model_with_extreme_scales(target: str, model_path: ModelPath) -> None:
     """Two of them have biases and multipliers at the end of their range; others are not supported yet."""
     whole = read_model(model_path("audio_sound_event_v1.0.2_int8.tflite"))
