@@ -79,12 +79,8 @@ static bool open_convolution(md_npu_model_t *npu, convolution_t *conv) {
     if (format != ACCUMULATOR_INT32 && format != ACCUMULATOR_INT40) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_ACC_FORMAT, format);
     }
-    if (md_npu_scale_is_global(npu)) {
-        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_OFM_PRECISION,
-                           md_npu_setting(npu, MD_NPU_SET_OFM_PRECISION));
-    }
     conv->wraps = format == ACCUMULATOR_INT32;
-    if (!md_npu_output_open(npu, MD_NPU_SCALE_CHANNELS, &conv->output) ||
+    if (!md_npu_output_open(npu, md_npu_weighted_scaling(npu), &conv->output) ||
         !md_npu_window_open(npu, conv->output.ofm.height, conv->output.ofm.width, &conv->vertical,
                             &conv->horizontal) ||
         !md_npu_feature_map_open(npu, MD_NPU_IFM, md_npu_axis_input(&conv->vertical),
@@ -92,11 +88,7 @@ static bool open_convolution(md_npu_model_t *npu, convolution_t *conv) {
                                  md_npu_setting(npu, MD_NPU_SET_IFM_DEPTH_M1) + 1, &conv->ifm)) {
         return false;
     }
-    if (conv->ifm.bytes > 2 || (conv->ifm.bytes == 2 && !conv->ifm.is_signed)) {
-        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_IFM_PRECISION,
-                           md_npu_setting(npu, MD_NPU_SET_IFM_PRECISION));
-    }
-    return true;
+    return md_npu_window_input(npu, &conv->ifm);
 }
 
 bool md_npu_convolution(md_npu_model_t *npu) {

@@ -44,15 +44,11 @@ static void compute_group(const depthwise_t *depthwise, const md_npu_loader_t *l
 
 static bool open_depthwise(md_npu_model_t *npu, depthwise_t *depthwise) {
     const uint32_t depth = md_npu_setting(npu, MD_NPU_SET_OFM_DEPTH_M1) + 1;
-    if (md_npu_scale_is_global(npu)) {
-        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_OFM_PRECISION,
-                           md_npu_setting(npu, MD_NPU_SET_OFM_PRECISION));
-    }
     if (md_npu_setting(npu, MD_NPU_SET_IFM_DEPTH_M1) + 1 != depth) {
         return md_npu_fail(npu, MD_NPU_BAD_GEOMETRY, MD_NPU_SET_IFM_DEPTH_M1,
                            md_npu_setting(npu, MD_NPU_SET_IFM_DEPTH_M1));
     }
-    if (!md_npu_output_open(npu, MD_NPU_SCALE_CHANNELS, &depthwise->output) ||
+    if (!md_npu_output_open(npu, md_npu_weighted_scaling(npu), &depthwise->output) ||
         !md_npu_window_open(npu, depthwise->output.ofm.height, depthwise->output.ofm.width,
                             &depthwise->vertical, &depthwise->horizontal) ||
         !md_npu_feature_map_open(npu, MD_NPU_IFM, md_npu_axis_input(&depthwise->vertical),
@@ -60,11 +56,7 @@ static bool open_depthwise(md_npu_model_t *npu, depthwise_t *depthwise) {
                                  &depthwise->ifm)) {
         return false;
     }
-    if (depthwise->ifm.bytes > 2 || (depthwise->ifm.bytes == 2 && !depthwise->ifm.is_signed)) {
-        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_IFM_PRECISION,
-                           md_npu_setting(npu, MD_NPU_SET_IFM_PRECISION));
-    }
-    return true;
+    return md_npu_window_input(npu, &depthwise->ifm);
 }
 
 bool md_npu_depthwise(md_npu_model_t *npu) {

@@ -24,7 +24,9 @@ enum {
 #define REVERSE_OPERANDS (1u << 6)
 #define SCALAR_OPERAND (1u << 7)
 
-#define OPERAND_SCALE_SHIFT 8 /* in IFM_PRECISION */
+/* Fields of IFM_PRECISION. */
+#define OPERAND_SCALE_SHIFT 8
+#define OPERAND_ROUNDING_SHIFT 14
 
 /* How the operands of ADD and SUB are brought to one scale. */
 typedef enum {
@@ -42,6 +44,7 @@ typedef struct {
     md_npu_feature_map_t ifm;
     md_npu_feature_map_t ifm2;
     operand_scaling_t scaling;
+    md_npu_rounding_t rounding; /* of the scaled operand */
     md_npu_scale_t scale_a;
     int32_t scale_b;
     uint32_t input_shift;
@@ -69,7 +72,7 @@ static int64_t scale_operand(const elementwise_t *op, int64_t value) {
     if (scale.shift > 63) {
         return 0; /* less than a half in any case */
     }
-    return md_npu_scale(value * ((int64_t)1 << op->input_shift), scale, op->output.rounding);
+    return md_npu_scale(value * ((int64_t)1 << op->input_shift), scale, op->rounding);
 }
 
 /* ADD's and SUB's operands in their common scale. */
@@ -196,10 +199,13 @@ static bool open_operand_scaling(md_npu_model_t *npu, elementwise_t *op) {
     if (op->mode != ELEMENTWISE_ADD && op->mode != ELEMENTWISE_SUB) {
         return true;
     }
-    if (scaling > SCALE_B || (scaling != SCALE_BOTH && op->ifm.bytes == 4)) {
+    const uint32_t rounding = precision >> OPERAND_ROUNDING_SHIFT & 3u;
+    if (scaling > SCALE_B || rounding > MD_NPU_ROUND_NATURAL ||
+        (scaling != SCALE_BOTH && op->ifm.bytes == 4)) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_IFM_PRECISION, precision);
     }
     op->scaling = scaling;
+    op->rounding = rounding;
     op->scale_a.scale = md_npu_payload(npu, MD_NPU_SET_OPA_SCALE);
     op->scale_a.shift = md_npu_parameter(npu, MD_NPU_SET_OPA_SCALE) & 63u;
     op->scale_b = (int32_t)(md_npu_payload(npu, MD_NPU_SET_OPB_SCALE) & 0xFFFFu);

@@ -50,8 +50,8 @@ bool md_npu_feature_map_type(md_npu_model_t *npu, md_npu_role_t role, md_npu_fea
     map->zero_point = map->is_signed ? (int16_t)zero_point : (int32_t)zero_point;
     const bool is_small =
         map->is_signed ? map->zero_point >= -128 && map->zero_point <= 127 : zero_point <= 255;
-    /* Wider elements have no zero point to subtract; nothing overflows where none is. */
-    if (map->bytes == 1 ? !is_small : role != MD_NPU_OFM && zero_point != 0) {
+    /* 32-bit elements have no zero point to subtract: nothing overflows where none is. */
+    if (map->bytes == 1 ? !is_small : map->bytes == 4 && role != MD_NPU_OFM && zero_point != 0) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, settings->zero_point, zero_point);
     }
     return true;

@@ -12,6 +12,10 @@ bool md_npu_scale_is_global(const md_npu_model_t *npu) {
     return md_npu_setting(npu, MD_NPU_SET_OFM_PRECISION) & SCALE_IS_GLOBAL;
 }
 
+md_npu_scaling_kind_t md_npu_weighted_scaling(const md_npu_model_t *npu) {
+    return md_npu_scale_is_global(npu) ? MD_NPU_SCALE_GLOBAL : MD_NPU_SCALE_CHANNELS;
+}
+
 /* The scale table of one core for its share of the channels. */
 static bool open_entries(md_npu_model_t *npu, uint32_t core, uint32_t channels,
                          md_npu_output_t *output) {

@@ -32,6 +32,9 @@ bool md_npu_output_open(md_npu_model_t *npu, md_npu_scaling_kind_t scaling,
 /* Whether OFM_PRECISION asks for OFM_SCALE rather than an entry for each channel. */
 bool md_npu_scale_is_global(const md_npu_model_t *npu);
 
+/* The scaling of a convolution. With a global scale it has no table, and so no bias. */
+md_npu_scaling_kind_t md_npu_weighted_scaling(const md_npu_model_t *npu);
+
 /* Finishes and stores channels first to first + count - 1 of the pixel (y, x); count is at most
  * MD_NPU_GROUP. */
 void md_npu_output_store(const md_npu_output_t *output, uint32_t y, uint32_t x, uint32_t first,

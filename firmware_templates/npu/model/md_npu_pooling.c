@@ -131,7 +131,8 @@ bool md_npu_pooling(md_npu_model_t *npu, uint32_t mode) {
                              md_npu_setting(npu, MD_NPU_SET_IFM_PAD_LEFT) ||
                              md_npu_setting(npu, MD_NPU_SET_IFM_PAD_BOTTOM) ||
                              md_npu_setting(npu, MD_NPU_SET_IFM_PAD_RIGHT);
-    if (mode == POOL_REDUCE_SUM && !is_global) {
+    /* Without padding, Vela always states a scale; what a table for channels would do is not known. */
+    if (!is_global && (mode == POOL_REDUCE_SUM || (mode == POOL_AVERAGE && !has_padding))) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_OFM_PRECISION,
                            md_npu_setting(npu, MD_NPU_SET_OFM_PRECISION));
     }

@@ -3,7 +3,8 @@
 
 #include "md_npu_internal.h"
 
-#define MAX_ELEMENTS 65536u /* of a kernel: pools have up to 256 x 256, convolutions fewer */
+#define SUB_KERNELS_OF_4 (1u << 5) /* in KERNEL_STRIDE, instead of 8: Vela has no use for it */
+#define MAX_ELEMENTS 65536u        /* of a kernel: pools have up to 256 x 256, convolutions fewer */
 
 /* The input has no size of its own in the settings: it is what the output needs, less the padding. */
 static bool open_axis(md_npu_model_t *npu, uint32_t kernel_setting, uint32_t pad_setting,
@@ -30,6 +31,9 @@ bool md_npu_window_open(md_npu_model_t *npu, uint32_t ofm_height, uint32_t ofm_w
     if (upscale > MD_NPU_UPSCALE_ZEROS) {
         return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_IFM_UPSCALE, upscale);
     }
+    if (bits & SUB_KERNELS_OF_4) {
+        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_KERNEL_STRIDE, bits);
+    }
     /* The lowest bit of each stride less one comes first; the others follow further up. */
     *horizontal = (md_npu_axis_t){.stride = (bits & 1u) + (bits >> 6 & 7u) * 2 + 1,
                                   .dilation = (bits >> 3 & 1u) + 1,
@@ -46,6 +50,18 @@ bool md_npu_window_open(md_npu_model_t *npu, uint32_t ofm_height, uint32_t ofm_w
     if ((uint64_t)vertical->kernel * horizontal->kernel > MAX_ELEMENTS) {
         return md_npu_fail(npu, MD_NPU_BAD_GEOMETRY, MD_NPU_SET_KERNEL_HEIGHT_M1,
                            vertical->kernel - 1);
+    }
+    return true;
+}
+
+bool md_npu_window_input(md_npu_model_t *npu, const md_npu_feature_map_t *ifm) {
+    if (ifm->bytes > 2 || (ifm->bytes == 2 && !ifm->is_signed)) {
+        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_IFM_PRECISION,
+                           md_npu_setting(npu, MD_NPU_SET_IFM_PRECISION));
+    }
+    if (ifm->bytes == 2 && ifm->zero_point != 0) {
+        return md_npu_fail(npu, MD_NPU_NOT_MODELLED, MD_NPU_SET_IFM_ZERO_POINT,
+                           md_npu_setting(npu, MD_NPU_SET_IFM_ZERO_POINT));
     }
     return true;
 }

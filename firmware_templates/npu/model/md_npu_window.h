@@ -23,6 +23,10 @@ bool md_npu_window_open(md_npu_model_t *npu, uint32_t ofm_height, uint32_t ofm_w
 /* Elements of the input along an axis, before upscaling. */
 uint32_t md_npu_axis_input(const md_npu_axis_t *axis);
 
+/* Whether the products with weights are modelled for such an input: 8 bits, or 16 with a sign and
+ * without a zero point. Returns false after a fault. */
+bool md_npu_window_input(md_npu_model_t *npu, const md_npu_feature_map_t *ifm);
+
 /* Elements of a kernel, at most 65536. */
 static inline uint32_t md_npu_window_taps(const md_npu_axis_t *vertical,
                                           const md_npu_axis_t *horizontal) {
