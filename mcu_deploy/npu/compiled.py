@@ -19,6 +19,7 @@ from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.graph.reader import NPU_OPERATOR, parse_compiled
 from mcu_deploy.graph.text import printable
+from mcu_deploy.plan.memory import align
 
 # The order of the inputs of an ``ethos-u`` operator; the network's own tensors follow.
 STREAM, CONSTANTS, SCRATCH, FAST_SCRATCH, FIRST_INPUT = range(5)
@@ -81,6 +82,7 @@ def read_compiled(data: bytes, original: Graph) -> Compiled:
     )
     activations = _activations(compiled)
     places = {numbers[index]: offset for index, offset in enumerate(offsets) if numbers[index] in activations}
+    places |= _state_places(compiled, activations, places, align(scratch) + align(fast))
     _check_places(compiled, places)
     _check_cpu_part(compiled)
     return Compiled(compiled, len(original.tensors), places, scratch, fast)
@@ -185,9 +187,22 @@ def _activations(graph: Graph) -> set[int]:
     return {index for index in used if index >= 0 and graph.tensors[index].data is None}
 
 
+def _state_places(
+    graph: Graph, activations: set[int], places: Mapping[int, int], least: int
+) -> dict[int, int]:
+    """Places for what the CPU's operators keep, which Vela does not place: behind all that it does."""
+    end = max([least, *(align(offset + graph.tensors[index].bytes) for index, offset in places.items())])
+    result = {}
+    for index in sorted(activations):
+        if graph.tensors[index].is_variable and places.get(index, -1) < 0:
+            result[index] = end
+            end += align(graph.tensors[index].bytes)
+    return result
+
+
 def _check_places(graph: Graph, places: Mapping[int, int]) -> None:
     """Every activation is made, has a place, and lies aligned in an arena that can exist."""
-    made = set(graph.inputs)
+    made = {*graph.inputs, *(tensor.index for tensor in graph.tensors if tensor.is_variable)}
     for operator in graph.operators:
         wanted = {index for index in network_inputs(operator) if index >= 0}
         missing = [index for index in sorted(wanted - made) if graph.tensors[index].data is None]
