@@ -1,0 +1,1 @@
+"""Float and dynamic-range models to full int8: what measures, rounds, writes and compares."""
