@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 # Elements a line: round numbers that keep lines of any values under 100 characters.
-_PER_LINE = {"int8": 20, "uint8": 20, "int16": 12, "int32": 8}
+_PER_LINE = {"int8": 20, "uint8": 20, "int16": 12, "uint16": 12, "int32": 8, "int64": 4}
 
 
 def c_type(values: npt.NDArray[np.generic]) -> str:

@@ -92,7 +92,6 @@ _WHOLE_MODELS: Mapping[str, str] = {
     "dynamic range": "is dynamic-range quantised: its weights are int8, but its activations are float32",
     "float16": "is a float model: its weights are float16 and its activations float32",
     "float32": "is a float model",
-    "int16": "has int16 activations",
     "uint8": "is uint8 quantised, the scheme before int8",
 }
 
@@ -126,8 +125,8 @@ def _end_problems(graph: Graph) -> Iterator[tuple[str, Problem]]:
     for where, indices in (("input", graph.inputs), ("output", graph.outputs)):
         for index in indices:
             tensor = graph.tensors[index]
-            if tensor.dtype is not DataType.INT8:
-                yield where, Problem(tensor, f"is {tensor.dtype.value} instead of int8", _INT8_ENDS)
+            if tensor.dtype not in (DataType.INT8, DataType.INT16):
+                yield where, Problem(tensor, f"is {tensor.dtype.value} instead of int8 or int16", _INT8_ENDS)
 
 
 def _operator_problems(

@@ -141,7 +141,8 @@ class _Reader:
     def graph(self, name: str) -> Graph:
         buffers = [self._bytes(table, "data", "offset", "size") for table in self.model.tables("buffers")]
         tables = self.subgraph.tables("tensors")
-        tensors = [self._tensor(index, table, buffers) for index, table in enumerate(tables)]
+        used = _used(self.subgraph)
+        tensors = [self._tensor(index, table, buffers, index in used) for index, table in enumerate(tables)]
         if self.problems:
             count = len(self.problems)
             raise ModelError(
@@ -183,14 +184,15 @@ class _Reader:
         values = table.numbers(inside)
         return values.view(np.uint8) if values.size else None
 
-    def _tensor(self, index: int, table: Table, buffers: list[_Bytes | None]) -> Tensor | None:
+    def _tensor(self, index: int, table: Table, buffers: list[_Bytes | None], used: bool) -> Tensor | None:
         name = table.string("name")
         label = f"tensor {index} {printable(name)}"
         reason = _unusable(table)
         if reason:
             self.problems.append(f"{label} {reason}")
             return None
-        shape = _shape(table, label, self.smallest)
+        # The intermediates of an LSTM carry a quantisation, and have no elements.
+        shape = _shape(table, label, self.smallest if used else 0)
         dtype = DataType[table.enumeration("type")]
         tensor = Tensor(index, name, shape, dtype, _quantization(table, shape, dtype, label))
         if tensor.bytes > MAX_TENSOR_BYTES:
@@ -234,6 +236,14 @@ class _Reader:
             custom_options=b"" if custom is None else custom.tobytes(),
             intermediates=_indices(table, "intermediates", tensors, label, optional=True),
         )
+
+
+def _used(subgraph: Table) -> set[int]:
+    """The indices of all tensors that the subgraph or its operators have as an input or output."""
+    tables = (subgraph, *subgraph.tables("operators"))
+    return {
+        index for table in tables for ends in ("inputs", "outputs") for index in table.numbers(ends).tolist()
+    }
 
 
 def _unusable(table: Table) -> str:

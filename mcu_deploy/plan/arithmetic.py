@@ -62,6 +62,15 @@ def quantize_multiplier(real: float) -> Multiplier:
     return Multiplier(0, 0) if shift < -31 else Multiplier(significand, shift)
 
 
+def upper_half(multiplier: Multiplier) -> Multiplier:
+    """The multiplier of a 64-bit accumulator, whose significand has 15 bits: ``shift`` is from 2**-15.
+
+    TFLite's ``MultiplyByQuantizedMultiplier`` of an int64 makes it in each call.
+    """
+    significand = min((multiplier.significand + 2**15) >> 16, 2**15 - 1)
+    return Multiplier(significand, multiplier.shift)
+
+
 def effective_multiplier(
     input_scale: np.float32, output_scale: np.float32, filter_scale: np.float32 | float = 1.0
 ) -> Multiplier:
@@ -127,6 +136,21 @@ def multiply_by_quantized_multiplier(x: int, multiplier: Multiplier) -> int:
     return rounding_divide_by_pot(
         rounding_doubling_high_mul(wrap_int32(x << left), multiplier.significand), right
     )
+
+
+def sigmoid_table() -> list[int]:
+    """TFLite's table for 16-bit LOGISTIC and TANH: 256 values of the sigmoid of i / 24, in units of 2**-16.
+
+    Each is raised by half of what a straight line to the next one lacks in the middle.
+    """
+
+    def sigmoid(steps: float) -> float:
+        return 2**16 / (1 + math.exp(-steps / 24))
+
+    def raised(i: int) -> float:
+        return sigmoid(i) + (sigmoid(i + 0.5) - (sigmoid(i) + sigmoid(i + 1)) / 2) / 2
+
+    return [*(round_half_away(raised(i)) for i in range(255)), 2**16 - 1]
 
 
 def _saturating_shift_left(x: int, bits: int) -> int:

@@ -15,7 +15,7 @@ class Constant:
 
     Attributes:
         name: C identifier, made by us, never from the file.
-        values: 1-D, dtype int8, int16, int32, uint8 or float32.
+        values: 1-D, dtype int8, int16, int32, int64, uint8, uint16 or float32.
         origin: the tensor index that it was made from, or -1 (tables).
     """
 

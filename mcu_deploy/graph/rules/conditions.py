@@ -14,6 +14,8 @@ from mcu_deploy.graph.rules.types import REQUANTISE, Options, Problem, Shape, Si
 MAX_WINDOW = 2**15 - 1
 # A multiplier: its left shift is at most 30, after rounding to 31 bits too.
 MAX_MULTIPLIER = 2**30 - 1
+# One of a 64-bit accumulator: its left shift is at most 7, after rounding too.
+MAX_WIDE_MULTIPLIER = 127
 # A bound of an activation in steps of the scale, before it is limited to int8: int32 with a zero point added.
 MAX_STEPS = 2**31 - 512
 
@@ -65,6 +67,23 @@ def multiplier(output: Tensor, real: float) -> Iterator[Problem]:
     if real > MAX_MULTIPLIER:
         reason = f"its scale of {scale_of(output):g} makes a multiplier of {real:g}, above {MAX_MULTIPLIER}"
         yield Problem(output, reason, REQUANTISE)
+
+
+def wide_multiplier(output: Tensor, real: float) -> Iterator[Problem]:
+    """The same for an accumulator of 64 bits."""
+    if real > MAX_WIDE_MULTIPLIER:
+        reason = (
+            f"its scale of {scale_of(output):g} makes a multiplier of {real:g}, above {MAX_WIDE_MULTIPLIER}"
+        )
+        yield Problem(output, reason, REQUANTISE)
+
+
+def one_scale(site: Site) -> Iterator[Problem]:
+    """Weights have one scale: TFLM uses the first."""
+    for tensor in site.inputs:
+        if tensor is not None and tensor.quantization is not None and tensor.quantization.per_channel:
+            reason = "is quantised per channel, where the operator knows one scale only"
+            yield Problem(tensor, reason, REQUANTISE)
 
 
 def same_quantization(site: Site) -> Iterator[Problem]:

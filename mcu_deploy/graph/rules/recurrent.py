@@ -8,7 +8,7 @@ import numpy as np
 
 from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.ir import DataType, Tensor
-from mcu_deploy.graph.rules.conditions import multiplier, scale_of
+from mcu_deploy.graph.rules.conditions import multiplier, one_scale, scale_of
 from mcu_deploy.graph.rules.types import (
     REEXPORT,
     REQUANTISE,
@@ -38,14 +38,6 @@ def svdf_multipliers(
     """
     to_state = scale_of(source) * scale_of(features) / scale_of(state)
     return to_state, scale_of(state) * scale_of(times) / scale_of(output)
-
-
-def _one_scale(site: Site) -> Iterator[Problem]:
-    """Weights have one scale: TFLM uses the first."""
-    for tensor in site.inputs:
-        if tensor is not None and tensor.quantization is not None and tensor.quantization.per_channel:
-            reason = "is quantised per channel, where the operator knows one scale only"
-            yield Problem(tensor, reason, REQUANTISE)
 
 
 def _svdf_state(site: Site) -> Iterator[Problem]:
@@ -111,7 +103,7 @@ RULES: Mapping[str, OperatorRule] = {
     "SVDF": OperatorRule(
         (TensorRule("input", (DataType.INT8,), (2,)), _FEATURES, _TIMES, _BIAS, _STATE),
         (TensorRule("output", (DataType.INT8,), (2,)),),
-        (_one_scale, _svdf_state, _svdf_activation, _svdf_arithmetic),
+        (one_scale, _svdf_state, _svdf_activation, _svdf_arithmetic),
     ),
 }
 
