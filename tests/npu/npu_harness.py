@@ -177,16 +177,21 @@ def run_model(
     variant: str = "fast",
     workspace_bytes: int = WORKSPACE_BYTES,
     work_limit: int = WORK_LIMIT,
+    cleared: bool = False,
 ) -> list[NpuRun]:
-    """Run a stream on each set of inputs."""
+    """Run a stream on each set of inputs, one after the other.
+
+    Memory that nobody has written holds zeros where it is ``cleared``, as a model's state must be before its
+    first run; else bytes that show when they are used.
+    """
     product, macs = CONFIGURATIONS[configuration]
     sizes = [product, macs, workspace_bytes, work_limit, len(compiled.stream), 3]
     sizes += [len(compiled.inputs), len(compiled.outputs), len(inputs)]
     job = [struct.pack("<9Q", *sizes), _padded(compiled.stream)]
     for number, size, writable, data in (
         (0, len(compiled.weights), 0, compiled.weights),
-        (1, compiled.scratch_bytes, 1, b""),
-        (2, compiled.fast_bytes, 1, b""),
+        (1, compiled.scratch_bytes, 1, bytes(compiled.scratch_bytes * cleared)),
+        (2, compiled.fast_bytes, 1, bytes(compiled.fast_bytes * cleared)),
     ):
         job += [struct.pack("<4Q", number, size, writable, len(data)), _padded(data)]
     job += [
