@@ -38,15 +38,20 @@ static inline int32_t md_clamp(int32_t x, int32_t low, int32_t high) {
     return x < low ? low : (x > high ? high : x);
 }
 
+/* A rescaled value with its zero point added, limited to [low, high]. The addition wraps like
+ * TFLite's where a multiplier far above 1 has made an extreme value. */
+static inline int32_t md_move_and_clamp(int32_t scaled, int32_t zero_point, int32_t low,
+                                        int32_t high) {
+    return md_clamp((int32_t)((uint32_t)scaled + (uint32_t)zero_point), low, high);
+}
+
 /* The whole way from an accumulator to an output value. Ranges: as md_requantize;
  * -128 <= activation_min <= activation_max <= 127. */
 static inline int8_t md_requantize_s8(int32_t acc, int32_t multiplier, int32_t shift,
                                       int32_t output_zero_point, int32_t activation_min,
                                       int32_t activation_max) {
-    /* The addition wraps like TFLite's where a multiplier far above 1 has made an extreme value. */
-    const uint32_t scaled = (uint32_t)md_requantize(acc, multiplier, shift);
-    const int32_t moved = (int32_t)(scaled + (uint32_t)output_zero_point);
-    return (int8_t)md_clamp(moved, activation_min, activation_max);
+    return (int8_t)md_move_and_clamp(md_requantize(acc, multiplier, shift), output_zero_point,
+                                     activation_min, activation_max);
 }
 
 #endif

@@ -9,7 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mcu_deploy.plan.operators import activation, convolution, lstm, movement, npu, pooling, recurrent
+from mcu_deploy.plan.operators import (
+    activation,
+    convolution,
+    elementwise,
+    lstm,
+    movement,
+    npu,
+    pooling,
+    recurrent,
+    reduction,
+)
 from mcu_deploy.plan.operators.types import PORTABLE, Kernel, ViewRule
 
 # For each target, the implementations that its core can run.
@@ -18,7 +28,7 @@ TARGETS: Mapping[str, tuple[str, ...]] = {PORTABLE: (PORTABLE,)}
 # For each kind of operator, the implementations in order of preference.
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     kind: kernels
-    for family in (activation, convolution, lstm, movement, npu, pooling, recurrent)
+    for family in (activation, convolution, elementwise, lstm, movement, npu, pooling, recurrent, reduction)
     for kind, kernels in family.KERNELS.items()
 }
 

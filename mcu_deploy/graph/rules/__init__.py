@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mcu_deploy.graph.rules import activation, convolution, lstm, movement, pooling, recurrent
+from mcu_deploy.graph.rules import (
+    activation,
+    convolution,
+    elementwise,
+    lstm,
+    movement,
+    pooling,
+    recurrent,
+    reduction,
+)
 from mcu_deploy.graph.rules.types import OperatorRule, ShapeRule
 
-_FAMILIES = (activation, convolution, lstm, movement, pooling, recurrent)
+_FAMILIES = (activation, convolution, elementwise, lstm, movement, pooling, recurrent, reduction)
 
 RULES: Mapping[str, OperatorRule] = {
     kind: rule for family in _FAMILIES for kind, rule in family.RULES.items()

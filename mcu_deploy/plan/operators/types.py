@@ -11,13 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mcu_deploy.graph.ir import Graph, Operator, Tensor
+from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.plan import arithmetic
 from mcu_deploy.plan.types import Constant, View
 
 PORTABLE = "portable"
 # Not on the core: the driver runs a command stream of Vela's. Its sources are the source set of the driver.
 ETHOS_U = "ethos-u"
+
+# How CMSIS-NN abbreviates element types in names.
+ABBREVIATIONS = {DataType.INT8: "s8", DataType.INT16: "s16", DataType.INT32: "s32"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +43,8 @@ class Lowered:
 # Whether an operator needs no step because its outputs, in their order, lie in memory that is there already.
 ViewRule = Callable[[Graph, Operator], tuple[View, ...] | None]
 Reason = Callable[[Graph, Operator], str | None]
+# Makes the parameters and constants of an operator; takes a prefix for the constants' names.
+Lowering = Callable[[Graph, Operator, str], Lowered]
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,7 @@ class Kernel:
         headers: further headers that its sources include.
         sources: the C files that implement it.
         reason: whether it can perform an operator: one phrase why it is chosen, or None.
-        lower: makes the parameters and constants; takes a prefix for the constants' names.
+        lower: makes the parameters and constants.
         struct: the C type of its parameters.
         input_array, output_array: the function takes an array of pointers in place of one each.
     """
@@ -64,7 +69,7 @@ class Kernel:
     headers: tuple[str, ...]
     sources: tuple[str, ...]
     reason: Reason
-    lower: Callable[[Graph, Operator, str], Lowered]
+    lower: Lowering
     struct: str
     input_array: bool = False
     output_array: bool = False
@@ -75,10 +80,15 @@ def always(reason: str) -> Reason:
     return lambda graph, operator: reason
 
 
+def of_type(dtype: DataType, reason: str) -> Reason:
+    """For a kernel that can perform the operators whose first input has this element type."""
+    return lambda graph, operator: reason if graph.tensors[operator.inputs[0]].dtype is dtype else None
+
+
 def portable(
     function: str,
     reason: str | Reason,
-    lower: Callable[[Graph, Operator, str], Lowered],
+    lower: Lowering,
     headers: tuple[str, ...] = (),
     sources: tuple[str, ...] = (),
     family: str | None = None,
