@@ -33,6 +33,15 @@ static inline int32_t md_requantize(int32_t acc, int32_t multiplier, int32_t shi
     return md_rounding_doubling_high_mul((int32_t)((uint32_t)acc << shift), multiplier);
 }
 
+/* x * 2^bits, limited to the range of int32. Range: bits 0 to 30. */
+static inline int32_t md_saturating_shift_left(int32_t x, int32_t bits) {
+    const int32_t limit = INT32_MAX >> bits;
+    if (x > limit) {
+        return INT32_MAX;
+    }
+    return x < -limit ? INT32_MIN : (int32_t)((uint32_t)x << bits);
+}
+
 /* x limited to [low, high]. */
 static inline int32_t md_clamp(int32_t x, int32_t low, int32_t high) {
     return x < low ? low : (x > high ? high : x);

@@ -13,15 +13,6 @@ static int32_t leading_zeros(uint32_t x) {
     return count;
 }
 
-/* x * 2^bits, limited to the range of int32. */
-static int32_t saturating_shift_left(int32_t x, int32_t bits) {
-    const int32_t limit = INT32_MAX >> bits;
-    if (x > limit) {
-        return INT32_MAX;
-    }
-    return x < -limit ? INT32_MIN : (int32_t)((uint32_t)x << bits);
-}
-
 /* 1 / (1 + x) for x in [0, 1), both in Q0.31: gemmlowp's one_over_one_plus_x_for_x_in_0_1. Newton's
  * method for the reciprocal of d = (1 + x) / 2, from the first guess 48/17 - 32/17 * d, in Q2.29.
  */
@@ -30,9 +21,9 @@ static int32_t reciprocal_of_one_plus(int32_t x) {
     int32_t guess = 1515870810 + md_rounding_doubling_high_mul(half_denominator, -1010580540);
     for (int i = 0; i < 3; i++) {
         const int32_t error = (1 << 29) - md_rounding_doubling_high_mul(half_denominator, guess);
-        guess += saturating_shift_left(md_rounding_doubling_high_mul(guess, error), 2);
+        guess += md_saturating_shift_left(md_rounding_doubling_high_mul(guess, error), 2);
     }
-    return saturating_shift_left(guess, 1);
+    return md_saturating_shift_left(guess, 1);
 }
 
 static int32_t largest(const int8_t *x, int32_t depth) {

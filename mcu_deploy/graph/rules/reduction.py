@@ -9,7 +9,7 @@ import numpy as np
 
 from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.ir import DataType, Tensor
-from mcu_deploy.graph.rules.conditions import rescaling, scale_of
+from mcu_deploy.graph.rules.conditions import INPUT, OUTPUT, rescaling, scale_of
 from mcu_deploy.graph.rules.types import (
     FULL_INT8,
     REQUANTISE,
@@ -22,6 +22,7 @@ from mcu_deploy.graph.rules.types import (
     Site,
     TensorRule,
     given,
+    same_shape,
     single,
 )
 
@@ -110,11 +111,13 @@ def _reduction(*dtypes: DataType) -> tuple[tuple[TensorRule, ...], tuple[TensorR
 _SUM = OperatorRule(*_reduction(DataType.INT8, DataType.INT16), (_same_type, _sum, rescaling))
 
 RULES: Mapping[str, OperatorRule] = {
+    "L2_NORMALIZATION": OperatorRule((INPUT,), (OUTPUT,), (_normalised,)),
     "MEAN": _SUM,
     "REDUCE_MAX": OperatorRule(*_reduction(DataType.INT8), (_unscaled,)),
     "SUM": _SUM,
 }
 
 SHAPES: Mapping[str, ShapeRule] = {
+    "L2_NORMALIZATION": same_shape,
     **dict.fromkeys(("MEAN", "REDUCE_MAX", "SUM"), single(_reduced)),
 }

@@ -16,6 +16,7 @@ from mcu_deploy.plan.operators.types import (
     Lowered,
     Lowering,
     of_type,
+    portable,
     scale,
     zero_point,
 )
@@ -46,6 +47,15 @@ def lower_max(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A REDUCE_MAX for ``md_reduce_max_s8``."""
     del prefix
     return Lowered(_loops(graph, operator))
+
+
+def lower_l2_normalization(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """An L2_NORMALIZATION for ``md_l2_normalization_s8``."""
+    del prefix
+    source = graph.tensors[operator.inputs[0]]
+    depth = source.shape[-1]
+    rows = source.elements // depth
+    return Lowered({"rows": rows, "depth": depth, "input_zero_point": zero_point(source)})
 
 
 def divided(multiplier: Multiplier, count: int) -> Multiplier:
@@ -93,7 +103,15 @@ _SUM = tuple(
     for dtype in (DataType.INT8, DataType.INT16)
 )
 
+_L2_NORMALIZATION = portable(
+    "md_l2_normalization",
+    "the reciprocal square root in fixed point",
+    lower_l2_normalization,
+    ("md_requantize.h",),
+)
+
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
+    "L2_NORMALIZATION": (_L2_NORMALIZATION,),
     "MEAN": _SUM,
     "REDUCE_MAX": (_kernel("md_reduce_max", DataType.INT8, "the largest value as it is", lower_max),),
     "SUM": _SUM,
