@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from fuzz.corpus import write_corpus
-from weight_streams import MODEL, SANITIZE, WARNINGS
+from weight_streams import DECODER, MODEL, SANITIZE, WARNINGS
 
 FUZZ = Path(__file__).with_name("fuzz")
 TIMEOUT = 300
@@ -48,5 +48,5 @@ def test_hostile_command_streams(corpora: Path, tmp_path: Path) -> None:
 
 
 def test_hostile_weight_streams(corpora: Path, tmp_path: Path) -> None:
-    program = build(tmp_path, "fuzz_npu_weights", [MODEL / "md_npu_weights.c"])
+    program = build(tmp_path, "fuzz_npu_weights", DECODER)
     fuzz(program, corpora / "weights", 500)

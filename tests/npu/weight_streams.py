@@ -17,6 +17,7 @@ import numpy.typing as npt
 
 ROOT = Path(__file__).resolve().parents[2]
 MODEL = ROOT / "firmware_templates" / "npu" / "model"
+DECODER = [MODEL / "md_npu_weights.c", MODEL / "md_npu_weight_stream.c"]
 WARNINGS = ("-Wall", "-Wextra", "-Wconversion", "-Werror")
 SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 
@@ -193,7 +194,7 @@ class Decoder:
 
     def __init__(self, folder: Path, options: Sequence[str] = ("-g", "-O1", *SANITIZE)) -> None:
         program = folder / "weights_driver"
-        sources = [Path(__file__).with_name("weights_driver.c"), MODEL / "md_npu_weights.c"]
+        sources = [Path(__file__).with_name("weights_driver.c"), *DECODER]
         command = [
             "cc",
             "-std=c11",
