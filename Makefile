@@ -10,13 +10,17 @@ MODEL ?= kws-demo
 INPUT ?= $(if $(filter kws-demo,$(MODEL)),$(wildcard models/kws_demo/recordings/*.wav))
 OUTPUT ?= mcu-deploy-out/demo
 
-.PHONY: demo test lint format bench fuzz train-kws-demo setup setup-dev clean
+.PHONY: demo test test-slow lint format bench fuzz train-kws-demo setup setup-dev clean
 
 demo: setup
 	$(BIN)/mcu-deploy deploy "$(MODEL)" --force --output-dir "$(OUTPUT)" $(addprefix --input ,$(INPUT))
 
 test: setup-dev
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=10
+
+# 5,000 random graphs, natively and on QEMU: half an hour on two cores.
+test-slow: setup-dev
+	$(BIN)/python -m pytest -n $(JOBS) -m slow
 
 lint: setup-dev
 	$(BIN)/ruff check .

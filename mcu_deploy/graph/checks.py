@@ -108,7 +108,7 @@ def _problems(graph: Graph, rules: Mapping[str, OperatorRule]) -> list[tuple[str
     seen: set[tuple[int, str]] = set()
     for operator in graph.operators:
         name = f"operator {operator.index} {printable(operator.kind)[1:-1]}"
-        for problem in _operator_problems(graph, operator, rules):
+        for problem in operator_problems(graph, operator, rules):
             if problem.tensor is None or (problem.tensor.index, problem.reason) not in seen:
                 found.append((_where(name, problem), problem))
             if problem.tensor is not None:
@@ -129,9 +129,10 @@ def _end_problems(graph: Graph) -> Iterator[tuple[str, Problem]]:
                 yield where, Problem(tensor, f"is {tensor.dtype.value} instead of int8 or int16", _INT8_ENDS)
 
 
-def _operator_problems(
+def operator_problems(
     graph: Graph, operator: Operator, rules: Mapping[str, OperatorRule]
 ) -> Iterator[Problem]:
+    """What stands in the way of one operator, of whose graph only the tensors are regarded."""
     inputs = tuple(graph.tensors[index] if index >= 0 else None for index in operator.inputs)
     outputs = tuple(graph.tensors[index] for index in operator.outputs)
     site = Site(operator, inputs, outputs)

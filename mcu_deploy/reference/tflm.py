@@ -80,32 +80,51 @@ def run_reference(
     graph = parse_model(model, "model")
     if not inputs:
         return []
-    _check_inputs(graph, inputs)
-    wanted = _activations(graph) if all_tensors else []
     with tempfile.TemporaryDirectory(prefix="mcu-deploy-reference-") as name:
         folder = Path(name)
-        request = {
-            "arena_bytes": _arena_bytes(graph, len(model)),
-            "inputs": len(graph.inputs),
-            "outputs": len(graph.outputs),
-            "tensors": wanted,
-        }
-        stacked = {
-            f"input_{position}": np.stack([run[position] for run in inputs])
-            for position in range(len(graph.inputs))
-        }
-        (folder / "model.tflite").write_bytes(model)
-        (folder / "request.json").write_text(json.dumps(request))
-        np.savez(folder / "inputs.npz", **stacked)  # type: ignore[arg-type]
+        write_job(folder, model, graph, inputs, all_tensors)
         _run_worker(folder, timeout)
-        with np.load(folder / "outputs.npz") as archive:
-            results = {name: archive[name] for name in archive.files}
+        return read_results(folder, graph, len(inputs), all_tensors)
+
+
+def write_job(
+    folder: Path, model: bytes, graph: Graph, inputs: Sequence[Sequence[Array]], all_tensors: bool
+) -> None:
+    """Write what the worker needs for one model; arguments as for ``run_reference``, ``graph`` is the model.
+
+    Raises:
+        InputError: an input does not fit the model.
+        ReferenceRunError: the model is too large.
+    """
+    _check_inputs(graph, inputs)
+    request = {
+        "arena_bytes": _arena_bytes(graph, len(model)),
+        "inputs": len(graph.inputs),
+        "outputs": len(graph.outputs),
+        "tensors": _activations(graph) if all_tensors else [],
+    }
+    stacked = {
+        f"input_{position}": np.stack([run[position] for run in inputs])
+        for position in range(len(graph.inputs))
+    }
+    (folder / "model.tflite").write_bytes(model)
+    (folder / "request.json").write_text(json.dumps(request))
+    np.savez(folder / "inputs.npz", **stacked)  # type: ignore[arg-type]
+
+
+def read_results(folder: Path, graph: Graph, runs: int, all_tensors: bool) -> list[ReferenceRun]:
+    """Read what the worker made of a job of ``runs`` runs."""
+    with np.load(folder / "outputs.npz") as archive:
+        results = {name: archive[name] for name in archive.files}
     return [
         ReferenceRun(
             tuple(results[f"output_{position}"][run] for position in range(len(graph.outputs))),
-            {index: results[f"tensor_{index}"][run] for index in wanted},
+            {
+                index: results[f"tensor_{index}"][run]
+                for index in (_activations(graph) if all_tensors else [])
+            },
         )
-        for run in range(len(inputs))
+        for run in range(runs)
     ]
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import struct
 import subprocess
 import tempfile
@@ -38,7 +39,10 @@ SANITIZE = ("-fsanitize=address,undefined", "-fno-sanitize-recover=all")
 MODEL_OPTIONS = ("-O0",)
 SOURCE_OPTIONS = ("-O1",)
 PROGRAM_SECONDS = 600
-_NAMES = ("input_count", "inputs", "output_count", "outputs", "prepare", "reset", "invoke")
+MODELS_A_FILE = 10
+_MODEL_NAMES = re.compile(
+    r"\b(arena|made|step\d+\w*|md_model_(?:inputs|input_count|outputs|output_count|prepare|reset|invoke))\b"
+)
 _HERE = Path(__file__).parent
 
 
@@ -117,30 +121,26 @@ def _compile_all(
     shared = {path: data for one in models for kernels in one[1:] for path, data in kernels.files.items()}
     everything = [*sets, *(one for parts in models for one in parts)]
     _write(folder, {path: data for one in everything for path, data in one.files.items()})
-    for number, parts in enumerate(models):
-        (folder / f"model_{number}.c").write_bytes(parts[0].files[MODEL_SOURCE])
-    prepared = [b"void md_model_prepare(void)" in parts[0].files[MODEL_SOURCE] for parts in models]
-    (folder / "models.c").write_text(_table(prepared))
-    dirs = {path for one in everything for path in one.include_dirs}
-    command = [*compiler, *OPTIONS, f"-I{_HERE}", *(f"-I{folder / path}" for path in sorted(dirs))]
-    if with_npu:
-        command.append("-DDRIVER_WITH_NPU")
-    jobs = [
-        (
-            folder / f"model_{number}.c",
-            [*MODEL_OPTIONS, *(f"-Dmd_model_{name}=md_model_{name}_{number}" for name in _NAMES)],
-        )
-        for number in range(len(units))
-    ]
+    texts = [parts[0].files[MODEL_SOURCE].decode() for parts in models]
     sources = [
         *(folder / path for one in sets for path in one.sources),
         folder / "models.c",
         _HERE / "driver.c",
     ]
     sources += [folder / path for path in sorted(shared) if path.suffix == ".c"]
-    jobs += [(source, list(SOURCE_OPTIONS)) for source in sources]
+    (folder / "models.c").write_text(_table(texts))
+    jobs: list[tuple[Path, tuple[str, ...]]] = [(source, SOURCE_OPTIONS) for source in sources]
+    for first in range(0, len(texts), MODELS_A_FILE):
+        path = folder / f"models_{first}.c"
+        part = enumerate(texts[first : first + MODELS_A_FILE], first)
+        path.write_text("\n".join(_renamed(text, number) for number, text in part))
+        jobs.append((path, MODEL_OPTIONS))
+    dirs = {path for one in everything for path in one.include_dirs}
+    command = [*compiler, *OPTIONS, f"-I{_HERE}", *(f"-I{folder / path}" for path in sorted(dirs))]
+    if with_npu:
+        command.append("-DDRIVER_WITH_NPU")
 
-    def compile_one(job: tuple[int, tuple[Path, list[str]]]) -> Path:
+    def compile_one(job: tuple[int, tuple[Path, tuple[str, ...]]]) -> Path:
         number, (source, options) = job
         result = folder / f"{number}_{source.stem}.o"
         subprocess.run([*command, *options, "-c", source, "-o", result], check=True, timeout=300)
@@ -150,14 +150,20 @@ def _compile_all(
         return list(pool.map(compile_one, enumerate(jobs)))
 
 
+def _renamed(text: str, number: int) -> str:
+    """A generated model whose names no other model has; several fit into a file, which compiles faster."""
+    return _MODEL_NAMES.sub(rf"\1_{number}", text)
+
+
 def _write(folder: Path, files: Mapping[PurePosixPath, bytes]) -> None:
     for path, content in files.items():
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content)
 
 
-def _table(prepared: Sequence[bool]) -> str:
+def _table(models: Sequence[str]) -> str:
     """``models.c``: what driver.h declares."""
+    prepared = ["void md_model_prepare(void)" in text for text in models]
     lines = ['#include "driver.h"', "", "#include <stddef.h>", ""]
     rows = []
     for number, prepare in enumerate(prepared):
@@ -178,7 +184,7 @@ def _table(prepared: Sequence[bool]) -> str:
             f"md_model_invoke_{number}",
         )
         rows.append(f"    {{{', '.join(values)}}},")
-    lines += [f"const uint32_t driver_model_count = {len(prepared)};"]
+    lines += [f"const uint32_t driver_model_count = {len(models)};"]
     lines += ["const driver_model_t driver_models[] = {", *rows, "};", ""]
     return "\n".join(lines)
 
