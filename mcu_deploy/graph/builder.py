@@ -26,6 +26,8 @@ from mcu_deploy.graph.shapes import output_shapes
 # The standard deviation of int8 values that are drawn evenly, and the one wanted of a layer's outputs.
 _SPREAD = 73.0
 _OUTPUT_SPREAD = 48.0
+# Those of int16, over those of int8.
+_WIDE = 256.0
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,10 @@ class GraphBuilder:
         assert given is not None, "the input is not quantised"
         input_scale, input_offset = float(given.scale[0]), int(given.zero_point[0])
         scale = output.scale or float(self.rng.uniform(0.01, 0.1))
-        zero_point = int(self.rng.integers(-128, 128)) if output.zero_point is None else output.zero_point
+        wide = self.tensors[source].dtype is DataType.INT16
+        zero_point = output.zero_point
+        if zero_point is None:
+            zero_point = 0 if wide else int(self.rng.integers(-128, 128))
         spread = sqrt(layer.fan_in) * _SPREAD * sqrt(_SPREAD**2 + input_offset**2)
         multiplier = _OUTPUT_SPREAD / spread
         count = 1 if layer.axis is None else layer.shape[layer.axis]
@@ -266,8 +271,8 @@ class GraphBuilder:
         inputs = [source, self.constant(weights, weight_scale, axis=layer.axis or 0)]
         if layer.bias:
             channels = layer.shape[3 if kind == "DEPTHWISE_CONV_2D" else 0]
-            reach = int(_OUTPUT_SPREAD / multiplier)
-            values = self.rng.integers(-reach, reach + 1, channels, dtype=np.int32)
+            reach = int(_OUTPUT_SPREAD / multiplier * (_WIDE if wide else 1))
+            values = self.rng.integers(-reach, reach + 1, channels, dtype=np.int64 if wide else np.int32)
             inputs.append(self.constant(values, np.float32(input_scale) * weight_scale))
         return self.operator(kind, inputs, scale=scale, zero_point=zero_point, **options)
 

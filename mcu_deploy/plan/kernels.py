@@ -19,6 +19,7 @@ from mcu_deploy.plan.operators import (
     pooling,
     recurrent,
     reduction,
+    transpose_conv,
 )
 from mcu_deploy.plan.operators.types import PORTABLE, Kernel, ViewRule
 
@@ -28,7 +29,18 @@ TARGETS: Mapping[str, tuple[str, ...]] = {PORTABLE: (PORTABLE,)}
 # For each kind of operator, the implementations in order of preference.
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     kind: kernels
-    for family in (activation, convolution, elementwise, lstm, movement, npu, pooling, recurrent, reduction)
+    for family in (
+        activation,
+        convolution,
+        elementwise,
+        lstm,
+        movement,
+        npu,
+        pooling,
+        recurrent,
+        reduction,
+        transpose_conv,
+    )
     for kind, kernels in family.KERNELS.items()
 }
 

@@ -1,10 +1,11 @@
-"""AVERAGE_POOL_2D and MAX_POOL_2D. Seed 23."""
+"""AVERAGE_POOL_2D and MAX_POOL_2D on int8 and int16. Seed 23."""
 
 from __future__ import annotations
 
 from harness import Build, Case, Suite, parametrize
 
 from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.ir import DataType
 
 
 def pool(
@@ -15,9 +16,11 @@ def pool(
     padding: str,
     zero_point: int = 3,
     activation: str = "NONE",
+    dtype: DataType = DataType.INT8,
+    scale: float = 0.05,
 ) -> Build:
     def build(builder: GraphBuilder) -> int:
-        image = builder.input(shape, zero_point=zero_point)
+        image = builder.input(shape, scale, zero_point, dtype=dtype)
         return builder.operator(
             kind,
             [image],
@@ -59,6 +62,21 @@ SUITE = Suite(
                 )
                 for activation in ("RELU", "RELU6", "RELU_N1_TO_1")
                 for zero in (-128, 0, 127)
+            ),
+            *(
+                Case(
+                    f"{kind} int16 {size} stride {stride} {padding} {activation} {scale}",
+                    pool(kind, (2, 6, 7, 3), size, stride, padding, 0, activation, DataType.INT16, scale),
+                )
+                for size, stride in (((1, 1), (1, 1)), ((2, 3), (1, 2)), ((6, 7), (3, 3)), ((9, 9), (2, 2)))
+                for padding in ("SAME", "VALID")
+                if padding == "SAME" or size != (9, 9)
+                for activation, scale in (
+                    ("NONE", 0.05),
+                    ("RELU", 0.05),
+                    ("RELU6", 3e-4),
+                    ("RELU_N1_TO_1", 1e-4),
+                )
             ),
         )
     ),

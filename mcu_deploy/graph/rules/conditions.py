@@ -21,8 +21,9 @@ MAX_STEPS = 2**31 - 512
 
 INPUT = TensorRule("input", (DataType.INT8,))
 OUTPUT = TensorRule("output", (DataType.INT8,))
-IMAGE = TensorRule("input", (DataType.INT8,), ranks=(4,))
-IMAGE_OUTPUT = TensorRule("output", (DataType.INT8,), ranks=(4,))
+ACTIVATIONS = (DataType.INT8, DataType.INT16)
+IMAGE = TensorRule("input", ACTIVATIONS, ranks=(4,))
+IMAGE_OUTPUT = TensorRule("output", ACTIVATIONS, ranks=(4,))
 
 
 def scale_of(tensor: Tensor) -> float:
@@ -84,6 +85,22 @@ def one_scale(site: Site) -> Iterator[Problem]:
         if tensor is not None and tensor.quantization is not None and tensor.quantization.per_channel:
             reason = "is quantised per channel, where the operator knows one scale only"
             yield Problem(tensor, reason, REQUANTISE)
+
+
+def same_type(site: Site) -> Iterator[Problem]:
+    """The output has the activation's element type; with int16, both have the zero point 0.
+
+    The activation is the first input that is computed.
+    """
+    source = next(tensor for tensor in site.inputs if tensor is not None and tensor.data is None)
+    output = site.outputs[0]
+    if output.dtype is not source.dtype:
+        reason = f"the output is {output.dtype.value}, but the input {source.dtype.value}"
+        yield Problem(output, reason, REQUANTISE)
+    for tensor in (source, output):
+        assert tensor.quantization is not None
+        if tensor.dtype is DataType.INT16 and tensor.quantization.zero_point.any():
+            yield Problem(tensor, "it is int16 with a zero point other than 0", REQUANTISE)
 
 
 def same_quantization(site: Site) -> Iterator[Problem]:

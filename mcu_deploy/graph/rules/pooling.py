@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from mcu_deploy.graph.rules.conditions import IMAGE, IMAGE_OUTPUT, fused, same_quantization, window, windows
+from mcu_deploy.graph.ir import DataType
+from mcu_deploy.graph.rules.conditions import (
+    IMAGE,
+    IMAGE_OUTPUT,
+    fused,
+    same_quantization,
+    same_type,
+    window,
+    windows,
+)
 from mcu_deploy.graph.rules.types import (
     Inputs,
     OperatorRule,
@@ -19,14 +28,15 @@ from mcu_deploy.graph.rules.types import (
 )
 
 # The sum of a window's values fits int32 with room for rounding.
-MAX_POOL_POSITIONS = 2**23
+MAX_POOL_POSITIONS = {DataType.INT8: 2**23, DataType.INT16: 2**15}
 
 
 def _pool_positions(site: Site) -> Iterator[Problem]:
     _, height, width, _ = site.input(0).shape
     positions = min(site.number("filter_height"), height) * min(site.number("filter_width"), width)
-    if positions > MAX_POOL_POSITIONS:
-        reason = f"the window covers {positions} inputs, where at most {MAX_POOL_POSITIONS} are supported"
+    most = MAX_POOL_POSITIONS[site.input(0).dtype]
+    if positions > most:
+        reason = f"the window covers {positions} inputs, where at most {most} are supported"
         yield Problem(site.whole, reason, "use a smaller one")
 
 
@@ -37,7 +47,9 @@ def _pool_2d(inputs: Inputs, options: Options) -> Shape:
     return image.shape[0], height, width, image.shape[3]
 
 
-_POOL = OperatorRule((IMAGE,), (IMAGE_OUTPUT,), (window, _pool_positions, fused, same_quantization))
+_POOL = OperatorRule(
+    (IMAGE,), (IMAGE_OUTPUT,), (same_type, window, _pool_positions, fused, same_quantization)
+)
 
 RULES: Mapping[str, OperatorRule] = {"AVERAGE_POOL_2D": _POOL, "MAX_POOL_2D": _POOL}
 

@@ -1,26 +1,17 @@
-"""CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED: folding and packing of weights."""
+"""CONV_2D, DEPTHWISE_CONV_2D, FULLY_CONNECTED on int8: packing of weights, and the choice of kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
-from mcu_deploy.plan import arithmetic
-from mcu_deploy.plan.arithmetic import Multiplier
-from mcu_deploy.plan.operators.types import (
-    Kernel,
-    Lowered,
-    Reason,
-    fused_activation,
-    portable,
-    scale,
-    zero_point,
-)
-from mcu_deploy.plan.operators.window import Window, window
+from mcu_deploy.plan.operators.convolution_wide import WIDE
+from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
+from mcu_deploy.plan.operators.types import Kernel, Lowered, Reason, portable, zero_point
+from mcu_deploy.plan.operators.window import convolution_window
 from mcu_deploy.plan.types import Constant
 
 # These repeat the C headers of the same names.
@@ -28,79 +19,6 @@ MATMUL_CHANNELS = 2  # md_matmul_s8.h: channels side by side
 CONV2D_ROWS = 2  # MD_CONV2D_ROWS
 DEPTHWISE_CHANNELS = 4  # md_depthwise_conv2d_s8.h: channels side by side
 DEPTHWISE_TAP_BYTES = 8  # MD_DEPTHWISE_CONV2D_TAP_BYTES
-
-
-@dataclass(frozen=True, eq=False)
-class Filters:
-    """The weights of CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED with everything folded in.
-
-    Attributes:
-        weights: int8, shape (channels, depth), a row an output channel.
-        bias: int32, shape (channels,), with the input's zero point folded in.
-        multipliers: one a channel.
-        output_zero_point: of the output tensor.
-        activation: the lowest and highest int8 output.
-    """
-
-    weights: npt.NDArray[np.int8]
-    bias: npt.NDArray[np.int32]
-    multipliers: tuple[Multiplier, ...]
-    output_zero_point: int
-    activation: tuple[int, int]
-
-    @property
-    def channels(self) -> int:
-        """Output channels."""
-        return len(self.multipliers)
-
-
-def filter_data(graph: Graph, operator: Operator) -> npt.NDArray[np.int8]:
-    """The weights of a convolution or FULLY_CONNECTED, in the shape that the file gives them."""
-    data = graph.tensors[operator.inputs[1]].data
-    assert data is not None
-    return data.astype(np.int8)
-
-
-def _bias(graph: Graph, operator: Operator, channels: int) -> npt.NDArray[np.int64]:
-    if len(operator.inputs) < 3 or operator.inputs[2] < 0:
-        return np.zeros(channels, np.int64)
-    data = graph.tensors[operator.inputs[2]].data
-    assert data is not None
-    return data.astype(np.int64)
-
-
-def _multipliers(graph: Graph, operator: Operator, channels: int) -> tuple[Multiplier, ...]:
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    quantization = graph.tensors[operator.inputs[1]].quantization
-    assert quantization is not None
-    scales = quantization.scale
-    made = [arithmetic.effective_multiplier(scale(source), scale(result), one) for one in scales]
-    return tuple(made) if scales.size == channels else tuple(made * channels)
-
-
-def fold(graph: Graph, operator: Operator, weights: npt.NDArray[np.int8]) -> Filters:
-    """Folds zero point, scales and activation of a convolution or FULLY_CONNECTED.
-
-    ``sum((x - zero_point) * w) + bias`` becomes ``sum(x * w) + folded bias``, so a padded position counts
-    nothing if it holds the zero point.
-
-    Args:
-        graph: that the operator is from.
-        operator: CONV_2D, DEPTHWISE_CONV_2D or FULLY_CONNECTED.
-        weights: int8, shape (channels, depth), a row an output channel.
-    """
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    channels = weights.shape[0]
-    wide = weights.astype(np.int64)
-    bias = _bias(graph, operator, channels) - zero_point(source) * wide.sum(axis=1)
-    assert (np.abs(bias) + 128 * np.abs(wide).sum(axis=1)).max() <= arithmetic.INT32_MAX
-    return Filters(
-        weights,
-        bias.astype(np.int32),
-        _multipliers(graph, operator, channels),
-        zero_point(result),
-        fused_activation(operator, result),
-    )
 
 
 def _padded(values: npt.NDArray[np.generic], multiple: int) -> npt.NDArray[np.generic]:
@@ -158,12 +76,6 @@ def _matmul(
 def convolution_groups(graph: Graph, operator: Operator) -> int:
     """Groups of a CONV_2D: input channels over the filter's."""
     return graph.tensors[operator.inputs[0]].shape[3] // graph.tensors[operator.inputs[1]].shape[3]
-
-
-def convolution_window(graph: Graph, operator: Operator) -> Window:
-    """The window of a CONV_2D or DEPTHWISE_CONV_2D."""
-    shape = graph.tensors[operator.inputs[1]].shape
-    return window(graph, operator, (shape[1], shape[2]))
 
 
 def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
@@ -280,12 +192,14 @@ _DEPTHWISE = portable("md_depthwise_conv2d", _depthwise, lower_depthwise, ("md_r
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "CONV_2D": (
+        WIDE,
         _rows(_convolution_as_rows),
         _gathered("any window: gathered into rows of a matrix", lower_convolution),
     ),
     "DEPTHWISE_CONV_2D": (
+        WIDE,
         _DEPTHWISE,
         _gathered("depth multiplier above 1: a convolution in groups", lower_depthwise_as_groups),
     ),
-    "FULLY_CONNECTED": (_rows("each batch is a row of a matrix"),),
+    "FULLY_CONNECTED": (WIDE, _rows("each batch is a row of a matrix")),
 }

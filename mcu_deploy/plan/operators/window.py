@@ -49,8 +49,13 @@ class Window:
 
 
 def window(graph: Graph, operator: Operator, filter_size: tuple[int, int]) -> Window:
-    """The window of a convolution or pooling operator."""
-    source = graph.tensors[operator.inputs[0]]
+    """The window of a convolution or pooling operator over its first input."""
+    _, height, width, _ = graph.tensors[operator.inputs[0]].shape
+    return window_over(operator, (height, width), filter_size)
+
+
+def window_over(operator: Operator, size: tuple[int, int], filter_size: tuple[int, int]) -> Window:
+    """The window that an operator's options say, over a height and width."""
     stride = (integer(operator, "stride_h"), integer(operator, "stride_w"))
     dilation = (
         integer(operator, "dilation_h_factor", 1),
@@ -58,11 +63,10 @@ def window(graph: Graph, operator: Operator, filter_size: tuple[int, int]) -> Wi
     )
     padding = str(operator.options["padding"])
     rows, columns = (
-        conv_geometry(source.shape[axis + 1], filter_size[axis], stride[axis], dilation[axis], padding)
-        for axis in (0, 1)
+        conv_geometry(size[axis], filter_size[axis], stride[axis], dilation[axis], padding) for axis in (0, 1)
     )
     return Window(
-        (source.shape[1], source.shape[2]),
+        size,
         (rows[0], columns[0]),
         filter_size,
         stride,
@@ -70,3 +74,9 @@ def window(graph: Graph, operator: Operator, filter_size: tuple[int, int]) -> Wi
         (rows[1], columns[1]),
         (rows[2], columns[2]),
     )
+
+
+def convolution_window(graph: Graph, operator: Operator) -> Window:
+    """The window of a CONV_2D or DEPTHWISE_CONV_2D."""
+    shape = graph.tensors[operator.inputs[1]].shape
+    return window(graph, operator, (shape[1], shape[2]))
