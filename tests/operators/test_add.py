@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from elementwise_cases import arithmetic_cases
-from harness import Suite, parametrize
+from elementwise_cases import INT16, activation_cases, arithmetic_cases, binary
+from harness import Case, Suite, parametrize
 
-SUITE = Suite(tuple(case for kind in ("ADD", "SUB") for case in arithmetic_cases(kind)), seed=31)
+FINE = (0.0005, 0)
+
+SUITE = Suite(
+    tuple(
+        case
+        for kind in ("ADD", "SUB")
+        for case in (
+            *arithmetic_cases(kind),
+            *activation_cases(kind),
+            # TFLM does not regard it.
+            *(
+                Case(
+                    f"{kind} int16 power of two {power}",
+                    binary(kind, ((5, 7), (5, 7)), FINE, FINE, FINE, dtype=INT16, pot_scale_int16=power),
+                )
+                for power in (True, False)
+            ),
+        )
+    ),
+    seed=31,
+)
 
 
 @parametrize(SUITE)
