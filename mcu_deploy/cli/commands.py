@@ -13,6 +13,7 @@ from mcu_deploy.cli.doctor import doctor, setup
 from mcu_deploy.cli.failure import as_error
 from mcu_deploy.cli.frontend import frontend
 from mcu_deploy.cli.inspect import inspect
+from mcu_deploy.cli.operators import operators
 from mcu_deploy.cli.quantize import quantize
 from mcu_deploy.cli.tune import tune
 from mcu_deploy.errors import McuDeployError, UsageError
@@ -39,6 +40,7 @@ for _command in (
     run,
     verify,
     inspect,
+    operators,
     tune,
     quantize,
     frontend,

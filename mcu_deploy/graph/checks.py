@@ -26,17 +26,9 @@ from mcu_deploy.graph.rules.types import (
 )
 from mcu_deploy.graph.shapes import output_shapes
 from mcu_deploy.graph.text import printable
+from mcu_deploy.graph.unsupported import way_out
 
 _INT8_ENDS = "convert with inference_input_type=inference_output_type=tf.int8"
-_CONTROL_FLOW = "remove control flow from the model: export the unrolled computation of one inference"
-
-_WAYS_OUT: Mapping[str, str] = {
-    "CALL_ONCE": _CONTROL_FLOW,
-    "DEQUANTIZE": _INT8_ENDS,
-    "IF": _CONTROL_FLOW,
-    "QUANTIZE": _INT8_ENDS,
-    "WHILE": _CONTROL_FLOW,
-}
 
 
 def check(graph: Graph, rules: Mapping[str, OperatorRule] | None = None) -> None:
@@ -138,8 +130,7 @@ def operator_problems(
     site = Site(operator, inputs, outputs)
     rule = rules.get(operator.kind)
     if rule is None:
-        way_out = _WAYS_OUT.get(operator.kind, "replace it in the model by supported operators")
-        yield Problem(site.whole, "this operator is not supported", way_out)
+        yield Problem(site.whole, "this operator is not supported", way_out(operator.kind))
         return
     if not _right_counts(rule, len(inputs), len(outputs)):
         yield Problem(site.whole, f"has {len(inputs)} inputs and {len(outputs)} outputs", REEXPORT)
