@@ -1,0 +1,68 @@
+"""PAD and PADV2. Seed 44."""
+
+from __future__ import annotations
+
+import numpy as np
+from harness import Build, Case, Suite, parametrize
+from moving import integers
+
+from mcu_deploy.graph.builder import GraphBuilder
+
+
+def pad(shape: tuple[int, ...], *padding: tuple[int, int], zero_point: int = 3) -> Build:
+    def build(builder: GraphBuilder) -> int:
+        values = builder.input(shape, zero_point=zero_point)
+        return builder.operator("PAD", [values, integers(builder, padding)])
+
+    return build
+
+
+def pad_v2(value: int, shape: tuple[int, ...], *padding: tuple[int, int]) -> Build:
+    def build(builder: GraphBuilder) -> int:
+        values = builder.input(shape, 0.05, 3)
+        filled = builder.constant(np.array([value], np.int8), 0.05, 3)
+        return builder.operator("PADV2", [values, integers(builder, padding), filled])
+
+    return build
+
+
+def requantised(builder: GraphBuilder) -> int:
+    """TFLM moves the bytes, and pads with the output's zero point."""
+    values = builder.input((1, 3), 0.05, 3)
+    return builder.operator("PAD", [values, integers(builder, [(0, 0), (1, 2)])], scale=0.1, zero_point=-7)
+
+
+SUITE = Suite(
+    (
+        *(
+            Case(f"{shape} by {padding}", pad(shape, *padding))
+            for shape, padding in (
+                ((5,), ((2, 3),)),
+                ((2, 3), ((0, 0), (1, 0))),
+                ((2, 3), ((1, 2), (0, 0))),
+                ((2, 3, 4), ((1, 0), (0, 2), (3, 1))),
+                ((1, 4, 5, 3), ((0, 0), (1, 1), (1, 1), (0, 0))),
+                ((1, 4, 5, 3), ((0, 0), (0, 3), (2, 0), (0, 0))),
+                ((2, 2, 3, 3), ((1, 1), (1, 2), (0, 1), (2, 1))),
+                ((1, 4, 5, 3), ((0, 0), (0, 0), (0, 0), (0, 5))),
+                ((2, 2, 2, 2, 2), ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2))),
+            )
+        ),
+        Case("nothing", pad((2, 3), (0, 0), (0, 0))),
+        *(
+            Case(f"zero point {zero}", pad((2, 3), (1, 1), (2, 0), zero_point=zero))
+            for zero in (-128, 0, 127)
+        ),
+        *(
+            Case(f"value {value}", pad_v2(value, (2, 3, 2), (1, 1), (0, 2), (3, 0)))
+            for value in (-128, 0, 3, 127)
+        ),
+        Case("requantised", requantised, not_on={"npu": "the NPU rescales"}),
+    ),
+    seed=44,
+)
+
+
+@parametrize(SUITE)
+def test_pad(case: str, target: str) -> None:
+    SUITE.check(case, target)
