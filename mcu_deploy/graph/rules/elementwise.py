@@ -38,7 +38,10 @@ LEFT_SHIFT: Mapping[tuple[str, DataType], int] = {
 # What rounds to a multiplier of 31 bits below 1.
 _BELOW_ONE = 1 - 2**-32
 
-# int32 has no scale here, so that the conditions have to ask the others for theirs.
+# Those that need no scale.
+_COMPARED = ("MAXIMUM", "MINIMUM")
+
+# int32 may have no scale, so that the conditions have to ask the others for theirs.
 _TYPES = (DataType.INT8, DataType.INT16, DataType.INT32)
 _RANKS = (0, 1, 2, 3, 4)
 _OPERAND = TensorRule("input", _TYPES, _RANKS, constant=None, quantization="any")
@@ -54,7 +57,7 @@ PLAIN_ACTIVATIONS: Mapping[str, tuple[int, int]] = {
 
 
 def is_plain(tensor: Tensor) -> bool:
-    """Whether arithmetic takes its numbers as they are, without scales."""
+    """Whether its numbers are taken as they are."""
     return tensor.dtype is DataType.INT32
 
 
@@ -96,13 +99,13 @@ def _types(site: Site) -> Iterator[Problem]:
 
 
 def _scales(site: Site) -> Iterator[Problem]:
-    """int8 and int16 have one scale, int16 without a zero point, and int32 has none."""
+    """int8 and int16 have one scale, int16 without a zero point; arithmetic of int32 has none."""
     for tensor in _tensors(site):
         quantization = tensor.quantization
         if quantization is None:
             if not is_plain(tensor):
                 yield Problem(tensor, "is not quantised", FULL_INT8)
-        elif is_plain(tensor):
+        elif is_plain(tensor) and site.operator.kind not in _COMPARED:
             yield Problem(tensor, "is int32 and has a scale, which TFLM does not regard", REQUANTISE)
         elif quantization.per_channel:
             reason = "is quantised per channel, which is possible for weights only"
@@ -130,12 +133,16 @@ def _product(site: Site) -> Iterator[Problem]:
 
 def _alike(site: Site) -> Iterator[Problem]:
     """TFLM compares the integers, whatever they stand for."""
-    first, second, output = _tensors(site)
-    for tensor in (second, output):
-        assert tensor.quantization is not None and first.quantization is not None
-        zero_points = tensor.quantization.zero_point[0], first.quantization.zero_point[0]
-        if scale_of(tensor) != scale_of(first) or zero_points[0] != zero_points[1]:
+    first, *others = (_affine(tensor) for tensor in _tensors(site))
+    for tensor, other in zip(_tensors(site)[1:], others, strict=True):
+        if other != first:
             yield Problem(tensor, "is not quantised as the first input is", REQUANTISE)
+
+
+def _affine(tensor: Tensor) -> tuple[float, int] | None:
+    if tensor.quantization is None:
+        return None
+    return scale_of(tensor), int(tensor.quantization.zero_point[0])
 
 
 def _plain_activation(site: Site) -> Iterator[Problem]:
@@ -162,8 +169,8 @@ def _rule(quantised: tuple[Condition, ...], plain: tuple[Condition, ...] = ()) -
 
 RULES: Mapping[str, OperatorRule] = {
     "ADD": _rule((fused, _common_scale), (_plain_activation,)),
-    "MAXIMUM": _rule((_alike,)),
-    "MINIMUM": _rule((_alike,)),
+    "MAXIMUM": _rule((_alike,), (_alike,)),
+    "MINIMUM": _rule((_alike,), (_alike,)),
     "MUL": _rule((fused, _product), (_plain_activation,)),
     "SQUARED_DIFFERENCE": _rule((_common_scale,)),
     "SUB": _rule((fused, _common_scale), (_plain_activation,)),
