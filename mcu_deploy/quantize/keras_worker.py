@@ -26,6 +26,7 @@ sys.path.append(str(Path(__file__).resolve().parents[2]))
 from mcu_deploy.quantize.lambdas import NotUnderstood, sliced_part
 
 MISSING = 40
+_EXPORT = "export a .tflite where the model was trained"
 
 
 class Refused(Exception):
@@ -114,9 +115,35 @@ def _loaded(path: Path, notes: list[str]) -> Any:
     """The model, by Keras 3, or for what that cannot load any more by Keras 2."""
     import keras
 
-    class Sliced(keras.layers.Layer):  # type: ignore[misc]
-        """In place of a Lambda layer."""
+    def load(library: Any) -> Any:
+        replacements = {"Lambda": _slicing_layer(library, notes)}
+        return library.models.load_model(path, compile=False, custom_objects=replacements)
 
+    try:
+        return load(keras)
+    except Refused:
+        raise
+    except Exception as error:
+        if "Lambda" in str(error):
+            raise Refused(f"it has a Lambda layer, whose Python code is not run; {_EXPORT}") from None
+        reason = _first_line(error)
+    try:
+        import tf_keras
+    except ImportError:
+        hint = f"if Keras 2 wrote it: pip install tf-keras; or {_EXPORT}"
+        raise Refused(f"Keras {keras.__version__} cannot load it ({reason}); {hint}") from None
+    try:
+        return load(tf_keras)
+    except Refused:
+        raise
+    except Exception as error:
+        raise Refused(f"neither Keras 3 nor 2 can load it ({_first_line(error)}); {_EXPORT}") from None
+
+
+def _slicing_layer(library: Any, notes: list[str]) -> Any:
+    """What takes the place of Lambda: a layer that takes a part of its input, and nothing else."""
+
+    class Sliced(library.layers.Layer):  # type: ignore[misc]
         def __init__(self, index: tuple[Any, ...], **options: Any) -> None:
             super().__init__(**options)
             self.index = index
@@ -130,22 +157,7 @@ def _loaded(path: Path, notes: list[str]) -> Any:
             notes.append(f"the Lambda layer {config.get('name')} takes {_shown(index)}; its code is not run")
             return cls(index, name=config.get("name"))
 
-    try:
-        return keras.models.load_model(path, compile=False, custom_objects={"Lambda": Sliced})
-    except Refused:
-        raise
-    except Exception as error:
-        reason = error
-    try:
-        import tf_keras
-    except ImportError:
-        hint = "if Keras 2 wrote it: pip install tf-keras; or export a .tflite where it was trained"
-        raise Refused(f"Keras {keras.__version__} cannot load it ({_first_line(reason)}); {hint}") from None
-    try:
-        return tf_keras.models.load_model(path, compile=False)
-    except Exception as error:
-        hint = "export a .tflite where it was trained"
-        raise Refused(f"neither Keras 3 nor Keras 2 can load it ({_first_line(error)}); {hint}") from None
+    return Sliced
 
 
 def _lambda_index(config: dict[str, Any]) -> tuple[Any, ...]:
@@ -159,8 +171,7 @@ def _lambda_index(config: dict[str, Any]) -> tuple[Any, ...]:
         return sliced_part(function[0])
     except NotUnderstood as error:
         raise Refused(
-            f"the Lambda layer {name} holds Python code, which is not run ({error}); "
-            "export a .tflite where the model was trained"
+            f"the Lambda layer {name} holds Python code, which is not run ({error}); {_EXPORT}"
         ) from None
 
 
@@ -177,7 +188,7 @@ def _part(part: Any) -> str:
 
 def _first_line(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0][:200]}" if lines else type(error).__name__
+    return f"{type(error).__name__}: {lines[0][:120]}" if lines else type(error).__name__
 
 
 if __name__ == "__main__":

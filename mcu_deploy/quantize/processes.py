@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from mcu_deploy.simulate.process import Finished, run_bounded
 MISSING = 40
 MAX_OUTPUT_BYTES = 4 << 30
 _SHOWN_LINES = 5
+_LOG = re.compile(r"[IWE]\d{4} |(WARNING|INFO): |\d{4}-\d\d-\d\d ")
 
 
 def run_worker(script: Path, folder: Path, what: str, timeout: float, output: Path, remedy: str) -> None:
@@ -46,20 +48,26 @@ def _failure(finished: Finished, what: str, timeout: float) -> McuDeployError:
         )
     if finished.stopped:
         return McuDeployError(f"what was to {what} wrote without end and was stopped", "give fewer files")
-    lines = [line for line in finished.stderr.splitlines() if line.strip()]
+    lines = _lines(finished)
     if finished.returncode < 0:
         return McuDeployError(
             f"what was to {what} crashed (signal {-finished.returncode})",
             "it may have run out of memory: give fewer files at once",
-            details=tuple(one_line(line)[:300] for line in lines[-_SHOWN_LINES:]),
+            details=tuple(lines[-_SHOWN_LINES:]),
         )
     return ModelError(
         f"cannot {what}: {_last(finished) or 'no reason was given'}",
-        "the details are the last messages of the program that refused",
-        details=tuple(one_line(line)[:300] for line in lines[-_SHOWN_LINES - 1 : -1]),
+        "give another model, or another format of it",
+        details=tuple(lines[-_SHOWN_LINES - 1 : -1]),
     )
 
 
 def _last(finished: Finished) -> str:
-    lines = [line.strip() for line in finished.stderr.splitlines() if line.strip()]
-    return one_line(lines[-1]).removeprefix("error: ")[:300] if lines else ""
+    lines = _lines(finished)
+    return lines[-1].removeprefix("error: ") if lines else ""
+
+
+def _lines(finished: Finished) -> list[str]:
+    """What was said, without the log of TensorFlow's start."""
+    lines = [line.strip() for line in finished.stderr.splitlines()]
+    return [one_line(line)[:400] for line in lines if line and not _LOG.match(line)]
