@@ -11,7 +11,7 @@ from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.plan.kernels import find_kernel
 from mcu_deploy.plan.operators.types import ETHOS_U, Kernel
 from mcu_deploy.plan.planner import offset_of
-from mcu_deploy.plan.types import Plan, Step
+from mcu_deploy.plan.types import Constant, Plan, Step
 
 MODEL_SOURCE = PurePosixPath("generated", "model.c")
 KERNEL_FOLDER = PurePosixPath("src", "kernels")
@@ -55,7 +55,6 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
 
 def _model_c(graph: Graph, plan: Plan) -> bytes:
     kernels = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
-    constants = [constant for step in plan.steps for constant in step.constants]
     made = [tensor for step in plan.steps for tensor in step.outputs]
     text = (
         environment()
@@ -65,7 +64,7 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
             arena_bytes=max(plan.arena_bytes, 1),
             arrays=[
                 (c_type(one.values), one.name, one.values.size, c_initializer(one.values))
-                for one in constants
+                for one in plan.constants
             ],
             steps=[
                 {
@@ -82,7 +81,10 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
             prepared=[step.index for step in plan.steps if step.implementation == ETHOS_U],
             inputs=[_tensor(graph, plan, tensor) for tensor in graph.inputs],
             outputs=[_tensor(graph, plan, tensor) for tensor in graph.outputs],
-            state=[(*_tensor(graph, plan, tensor), fill) for tensor, fill in plan.state.items()],
+            state=[
+                (*_tensor(graph, plan, tensor), first.name if isinstance(first, Constant) else first)
+                for tensor, first in plan.state.items()
+            ],
         )
     )
     return text.encode()

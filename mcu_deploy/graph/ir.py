@@ -74,6 +74,7 @@ class Tensor:
         quantization: None where the file gives none.
         data: the constant's value with ``shape``, or None for an activation.
         is_variable: state that keeps its value from one invocation to the next; no operator makes it.
+        initial: what a variable holds at first, with ``shape``; None for what TFLM fills it with.
     """
 
     index: int
@@ -83,6 +84,7 @@ class Tensor:
     quantization: Quantization | None = None
     data: npt.NDArray[np.generic] | None = None
     is_variable: bool = False
+    initial: npt.NDArray[np.generic] | None = None
 
     @property
     def elements(self) -> int:

@@ -27,6 +27,7 @@ from mcu_deploy.graph.schema import (
     default_options,
 )
 from mcu_deploy.graph.text import printable
+from mcu_deploy.graph.variables import resolve_variables
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
 MAX_TENSOR_BYTES = 2**31 - 1
@@ -76,7 +77,16 @@ def parse_model(data: bytes, name: str) -> Graph:
     Raises:
         ModelError: see ``read_model``; or it is a result of Vela.
     """
-    graph = _reader(data, name).graph(name)
+    model = _model(data, name)
+    subgraphs = model.tables("subgraphs")
+    called = _called_once(model, subgraphs[0])
+    if not called <= set(range(1, len(subgraphs))):
+        raise damaged("its CALL_ONCE runs a subgraph that is not another one of the model")
+    if len(called) < len(subgraphs) - 1:
+        raise _several(len(subgraphs))
+    main = _Reader(data, model, subgraphs[0])
+    initial = {index: _Reader(data, model, subgraphs[index]).graph(name) for index in sorted(called)}
+    graph = resolve_variables(main.graph(name), frozenset(main.handles), initial)
     if any(operator.kind == NPU_OPERATOR for operator in graph.operators):
         raise ModelError(
             "the model was compiled by Vela already, so that nothing is left to compare with",
@@ -95,13 +105,16 @@ def parse_compiled(data: bytes, name: str) -> tuple[Graph, bytes]:
     Raises:
         ModelError: it is damaged.
     """
-    reader = _reader(data, name)
-    reader.smallest = 0
+    model = _model(data, name)
+    subgraphs = model.tables("subgraphs")
+    if len(subgraphs) != 1:
+        raise _several(len(subgraphs))
+    reader = _Reader(data, model, subgraphs[0], smallest=0)
     return reader.graph(name), reader.metadata("OfflineMemoryAllocation")
 
 
-def _reader(data: bytes, name: str) -> _Reader:
-    """The reader of a file's only subgraph."""
+def _model(data: bytes, name: str) -> Table:
+    """The root of a file."""
     if len(data) > MAX_FILE_BYTES:
         raise ModelError(
             f"the model is larger than {MAX_FILE_BYTES // 2**20} MiB", "no microcontroller holds such a model"
@@ -116,20 +129,38 @@ def _reader(data: bytes, name: str) -> _Reader:
             f"the model has schema version {model.integer('version')}, where {SCHEMA_VERSION} is needed",
             "convert it with TensorFlow 2",
         )
-    subgraphs = model.tables("subgraphs")
-    if len(subgraphs) != 1:
-        raise ModelError(
-            f"the model has {len(subgraphs)} subgraphs, where exactly one can be deployed",
-            "remove control flow (IF, WHILE, CALL_ONCE), or export one signature only",
-        )
-    return _Reader(data, model, subgraphs[0])
+    if not model.tables("subgraphs"):
+        raise _several(0)
+    return model
+
+
+def _several(count: int) -> ModelError:
+    return ModelError(
+        f"the model has {count} subgraphs, where exactly one can be deployed",
+        "remove control flow (IF, WHILE), or export one signature only",
+    )
+
+
+def _called_once(model: Table, subgraph: Table) -> set[int]:
+    """The subgraphs that CALL_ONCE operators of ``subgraph`` run."""
+    reader = _Reader(b"", model, subgraph)
+    codes = [reader.code(table) for table in model.tables("operator_codes")]
+    called = set()
+    for table in subgraph.tables("operators"):
+        code = table.integer("opcode_index")
+        if code < len(codes) and codes[code][0] == "CALL_ONCE":
+            index = _options(table, "CALL_ONCE", "CALL_ONCE")["init_subgraph_index"]
+            assert isinstance(index, int)
+            called.add(index)
+    return called
 
 
 @dataclass
 class _Reader:
     """Reads one subgraph. ``problems`` gathers what is sound, but has no place in a ``Graph``.
 
-    ``smallest``: what the dimensions of tensors must be at least.
+    ``smallest``: what the dimensions of tensors must be at least. ``handles`` gathers the tensors of the type
+    RESOURCE, which a ``Graph`` does not have.
     """
 
     data: bytes
@@ -137,6 +168,7 @@ class _Reader:
     subgraph: Table
     problems: list[str] = field(default_factory=list)
     smallest: int = 1
+    handles: set[int] = field(default_factory=set)
 
     def graph(self, name: str) -> Graph:
         buffers = [self._bytes(table, "data", "offset", "size") for table in self.model.tables("buffers")]
@@ -150,7 +182,7 @@ class _Reader:
                 "see the details; convert the model with static shapes and full int8 quantisation",
                 details=tuple(self.problems),
             )
-        codes = [self._code(table) for table in self.model.tables("operator_codes")]
+        codes = [self.code(table) for table in self.model.tables("operator_codes")]
         return Graph(
             name=name,
             tensors=tuple(tensor for tensor in tensors if tensor is not None),
@@ -187,6 +219,10 @@ class _Reader:
     def _tensor(self, index: int, table: Table, buffers: list[_Bytes | None], used: bool) -> Tensor | None:
         name = table.string("name")
         label = f"tensor {index} {printable(name)}"
+        if table.enumeration("type") == "RESOURCE":
+            # Their values are the numbers of variables.
+            self.handles.add(index)
+            return Tensor(index, name, (), DataType.INT32)
         reason = _unusable(table)
         if reason:
             self.problems.append(f"{label} {reason}")
@@ -205,7 +241,7 @@ class _Reader:
         variable = bool(table.number("is_variable"))
         return Tensor(index, name, shape, dtype, tensor.quantization, data, variable)
 
-    def _code(self, table: Table) -> tuple[str, int]:
+    def code(self, table: Table) -> tuple[str, int]:
         """``(kind, version)`` of an operator code. The larger of the two codes counts."""
         number = max(table.integer("builtin_code"), table.integer("deprecated_builtin_code"))
         if not 0 <= number < len(BUILTIN_OPERATORS):

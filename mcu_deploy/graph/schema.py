@@ -174,6 +174,7 @@ _FIELDS: Mapping[str, str] = {
     "AddOptions": "fused_activation_function:ActivationFunctionType pot_scale_int16:bool=1",
     "AssignVariableOptions": "",
     "BatchToSpaceNDOptions": "",
+    "CallOnceOptions": "init_subgraph_index:int",
     "ConcatenationOptions": "axis:int fused_activation_function:ActivationFunctionType",
     "Conv2DOptions": """padding:Padding stride_w:int stride_h:int
         fused_activation_function:ActivationFunctionType dilation_w_factor:int=1 dilation_h_factor:int=1
@@ -231,6 +232,7 @@ OPERATOR_OPTIONS: Mapping[str, str] = {
     "ASSIGN_VARIABLE": "AssignVariableOptions",
     "AVERAGE_POOL_2D": "Pool2DOptions",
     "BATCH_TO_SPACE_ND": "BatchToSpaceNDOptions",
+    "CALL_ONCE": "CallOnceOptions",
     "CONCATENATION": "ConcatenationOptions",
     "CONV_2D": "Conv2DOptions",
     "DEPTHWISE_CONV_2D": "DepthwiseConv2DOptions",

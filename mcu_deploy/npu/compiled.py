@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mcu_deploy.errors import McuDeployError
+from mcu_deploy.errors import McuDeployError, ModelError
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.graph.reader import NPU_OPERATOR, parse_compiled
@@ -64,6 +64,11 @@ def read_compiled(data: bytes, original: Graph) -> Compiled:
         ModelError: the CPU's part of it cannot be deployed.
         McuDeployError: it is not what Vela makes.
     """
+    if any(operator.kind == "VAR_HANDLE" for operator in original.operators):
+        raise ModelError(
+            "the model keeps state in resource variables, which is not supported together with an NPU",
+            "deploy for the CPU: --npu none",
+        )
     graph, placement = parse_compiled(data, original.name)
     offsets = _offsets(placement, len(graph.tensors))
     numbers = _numbers(graph, original)

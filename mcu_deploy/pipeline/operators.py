@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from mcu_deploy.graph.ir import DataType
 from mcu_deploy.graph.rules import RULES
-from mcu_deploy.graph.rules.types import Condition, OperatorRule
+from mcu_deploy.graph.rules.types import Condition, OperatorRule, TensorRule
 from mcu_deploy.graph.unsupported import WAYS_OUT
 from mcu_deploy.npu.supported import NPU_KINDS
 from mcu_deploy.plan.kernels import KERNELS, VIEWS
@@ -47,6 +47,10 @@ class Unsupported:
     npu: bool
 
 
+# For operators that have no inputs: they only name or initialise state.
+_ANYTHING = TensorRule("state", tuple(DataType))
+
+
 def supported() -> list[Supported]:
     """All operators that can be deployed, by name."""
     return [_supported(kind, rule) for kind, rule in sorted(RULES.items())]
@@ -62,9 +66,8 @@ def unsupported() -> list[Unsupported]:
 
 
 def _supported(kind: str, rule: OperatorRule) -> Supported:
-    activation = next(
-        (one for one in rule.inputs if one.constant is not True and not one.state), rule.inputs[0]
-    )
+    inputs = rule.inputs or (_ANYTHING,)
+    activation = next((one for one in inputs if one.constant is not True and not one.state), inputs[0])
     functions = [kernel.function for kernel in KERNELS.get(kind, ())]
     return Supported(
         kind,

@@ -46,7 +46,7 @@ def make_compiled_plan(original: Graph, compiled: Compiled, target: str = PORTAB
     removed: dict[int, str] = {}
     for operator in compiled.graph.operators:
         found = operator_views(compiled.graph, operator)
-        if found and _lie_there(compiled, operator, found):
+        if found is not None and _lie_there(compiled, operator, found):
             add_views(views, operator, found)
             removed |= dict.fromkeys(_performed(original, operator), VIEW_REASON)
         else:
@@ -119,7 +119,7 @@ def _lie_there(compiled: Compiled, operator: Operator, views: Sequence[View]) ->
 
 
 def _places(
-    compiled: Compiled, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int]
+    compiled: Compiled, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int | Constant]
 ) -> list[Allocation]:
     """Each activation where Vela put it, with the steps during which it must survive."""
     alive = lifetimes(compiled.graph, steps, views, state)

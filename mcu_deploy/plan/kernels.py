@@ -20,6 +20,7 @@ from mcu_deploy.plan.operators import (
     recurrent,
     reduction,
     transpose_conv,
+    variables,
 )
 from mcu_deploy.plan.operators.types import PORTABLE, Kernel, ViewRule
 
@@ -40,12 +41,13 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         recurrent,
         reduction,
         transpose_conv,
+        variables,
     )
     for kind, kernels in family.KERNELS.items()
 }
 
 # The kinds of operators that may need no step.
-VIEWS: Mapping[str, ViewRule] = {**movement.VIEWS}
+VIEWS: Mapping[str, ViewRule] = {**movement.VIEWS, **variables.VIEWS}
 
 
 def find_kernel(function: str, implementation: str) -> Kernel:

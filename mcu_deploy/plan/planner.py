@@ -9,9 +9,10 @@ from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.plan.kernels import KERNELS, TARGETS, VIEWS
 from mcu_deploy.plan.memory import Buffer, arena_size, plan_memory
 from mcu_deploy.plan.operators.types import PORTABLE
-from mcu_deploy.plan.types import Allocation, Plan, Step, View
+from mcu_deploy.plan.types import Allocation, Constant, Plan, Step, View
 
 VIEW_REASON = "the same bytes under another name"
+NAME_REASON = "nothing to compute: it names or initialises state"
 
 
 def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
@@ -27,9 +28,9 @@ def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
     removed: dict[int, str] = {}
     for operator in graph.operators:
         found = operator_views(graph, operator)
-        if found:
+        if found is not None:
             add_views(views, operator, found)
-            removed[operator.index] = VIEW_REASON
+            removed[operator.index] = VIEW_REASON if found else NAME_REASON
         else:
             steps.append(make_step(graph, operator, len(steps), implementations))
     state = initial_state(graph)
@@ -75,18 +76,22 @@ def add_views(views: dict[int, View], operator: Operator, found: Sequence[View])
         views[tensor] = View(root.tensor, root.offset + view.offset)
 
 
-def initial_state(graph: Graph) -> dict[int, int]:
-    """The variables that operators use, and the byte that fills each at first.
+def initial_state(graph: Graph) -> dict[int, int | Constant]:
+    """The variables that operators use, and what each holds at first: see ``Plan.state``.
 
-    As in TFLM: the zero point of int8, and 0 for every other type.
+    Without a value of its own it is filled as by TFLM: int8 with its zero point, every other type with 0.
     """
     used = {index for operator in graph.operators for index in operator.inputs if index >= 0}
-    state = {}
+    state: dict[int, int | Constant] = {}
     for index in sorted(used):
         tensor = graph.tensors[index]
-        if tensor.is_variable:
-            quantization = tensor.quantization if tensor.dtype is DataType.INT8 else None
-            state[index] = 0 if quantization is None else int(quantization.zero_point[0]) % 256
+        if not tensor.is_variable:
+            continue
+        if tensor.initial is not None:
+            state[index] = Constant(f"state{index}_initial", tensor.initial.reshape(-1), index)
+            continue
+        quantization = tensor.quantization if tensor.dtype is DataType.INT8 else None
+        state[index] = 0 if quantization is None else int(quantization.zero_point[0]) % 256
     return state
 
 
@@ -123,7 +128,7 @@ def make_step(graph: Graph, operator: Operator, index: int, implementations: tup
 
 
 def lifetimes(
-    graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int]
+    graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int | Constant]
 ) -> dict[int, tuple[int, int]]:
     """For each tensor with memory of its own, the first and last step during which its value must survive."""
     first = dict.fromkeys(graph.inputs, -1)
@@ -141,7 +146,7 @@ def lifetimes(
 
 
 def _allocate(
-    graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int]
+    graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int | Constant]
 ) -> list[Allocation]:
     """A place for each graph input, each tensor that a step makes, the state, and each step's scratch."""
     needs = [

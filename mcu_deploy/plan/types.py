@@ -108,8 +108,8 @@ class Plan:
             has an allocation.
         arena_bytes: size of the arena.
         removed: operators that cost nothing, with the reason, for example RESHAPE.
-        state: tensors that keep their value from one inference to the next, and the byte that fills them at
-            the start.
+        state: tensors that keep their value from one inference to the next, and what they hold at first: the
+            byte that fills them, or an array.
     """
 
     steps: tuple[Step, ...]
@@ -117,7 +117,7 @@ class Plan:
     views: Mapping[int, View]
     arena_bytes: int
     removed: Mapping[int, str] = field(default_factory=dict)
-    state: Mapping[int, int] = field(default_factory=dict)
+    state: Mapping[int, int | Constant] = field(default_factory=dict)
 
     @property
     def macs(self) -> int:
@@ -127,4 +127,10 @@ class Plan:
     @property
     def constant_bytes(self) -> int:
         """Bytes of constant arrays, without alignment."""
-        return sum(step.constant_bytes for step in self.steps)
+        return sum(one.values.nbytes for one in self.constants)
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        """The arrays of its steps, and the first values of its state."""
+        initial = [one for one in self.state.values() if isinstance(one, Constant)]
+        return (*(one for step in self.steps for one in step.constants), *initial)

@@ -79,8 +79,11 @@ def test_a_built_model_survives_and_is_deterministic() -> None:
 
 
 def test_all_described_options_survive() -> None:
-    """Each operator that has options, with none of them at its default."""
-    for kind in OPERATOR_OPTIONS:
+    """Each operator that has options, with none of them at its default.
+
+    But those of resource variables, which reading changes.
+    """
+    for kind in set(OPERATOR_OPTIONS) - {"ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"}:
         builder = GraphBuilder()
         source = builder.input((1, 4))
         options = {name: _other(value, name) for name, value in default_options(kind).items()}

@@ -13,10 +13,11 @@ from mcu_deploy.graph.rules import (
     pooling,
     recurrent,
     reduction,
+    variables,
 )
 from mcu_deploy.graph.rules.types import OperatorRule, ShapeRule
 
-_FAMILIES = (activation, convolution, elementwise, lstm, movement, pooling, recurrent, reduction)
+_FAMILIES = (activation, convolution, elementwise, lstm, movement, pooling, recurrent, reduction, variables)
 
 RULES: Mapping[str, OperatorRule] = {
     kind: rule for family in _FAMILIES for kind, rule in family.RULES.items()
