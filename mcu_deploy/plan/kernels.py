@@ -19,6 +19,7 @@ from mcu_deploy.plan.operators import (
     pooling,
     recurrent,
     reduction,
+    resize,
     transpose_conv,
     variables,
 )
@@ -40,6 +41,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         pooling,
         recurrent,
         reduction,
+        resize,
         transpose_conv,
         variables,
     )

@@ -13,11 +13,23 @@ from mcu_deploy.graph.rules import (
     pooling,
     recurrent,
     reduction,
+    resize,
     variables,
 )
 from mcu_deploy.graph.rules.types import OperatorRule, ShapeRule
 
-_FAMILIES = (activation, convolution, elementwise, lstm, movement, pooling, recurrent, reduction, variables)
+_FAMILIES = (
+    activation,
+    convolution,
+    elementwise,
+    lstm,
+    movement,
+    pooling,
+    recurrent,
+    reduction,
+    resize,
+    variables,
+)
 
 RULES: Mapping[str, OperatorRule] = {
     kind: rule for family in _FAMILIES for kind, rule in family.RULES.items()

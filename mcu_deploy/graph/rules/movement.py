@@ -31,18 +31,20 @@ _FLOAT32, _BOOL = DataType.FLOAT32, DataType.BOOL
 _ANY = tuple(DataType)
 
 
-def _operand(role: str, dtypes: tuple[DataType, ...] = (_INT32,), scalar: bool = False) -> TensorRule:
+def operand(role: str, dtypes: tuple[DataType, ...] = (_INT32,), scalar: bool = False) -> TensorRule:
+    """A constant that says how data is moved: a vector, or perhaps a scalar."""
     ranks = (0, 1) if scalar else (1,)
     return TensorRule(role, dtypes, ranks, constant=True, quantization="any")
 
 
-def _data(
+def data(
     role: str, dtypes: tuple[DataType, ...], most: int, least: int = 0, constant: bool | None = False
 ) -> TensorRule:
+    """What is moved: of one of some element types, with ``least`` to ``most`` dimensions."""
     return TensorRule(role, dtypes, tuple(range(least, most + 1)), constant=constant, quantization="any")
 
 
-def _moved(site: Site) -> Iterator[Problem]:
+def moved_unchanged(site: Site) -> Iterator[Problem]:
     """Outputs have the element type of the inputs; activations are quantised per tensor; offsets fit."""
     moved = [one for one in site.inputs if one is not None and one.data is None]
     reference = site.input(1 if site.operator.kind == "SPLIT" else 0)
@@ -124,16 +126,16 @@ def _rule(
 ) -> OperatorRule:
     """One tensor and constants that say how it is moved."""
     return OperatorRule(
-        (_data("input", dtypes, most, least), *operands),
-        (_data("output", dtypes, MAX_RANK),),
-        (_moved, *conditions),
+        (data("input", dtypes, most, least), *operands),
+        (data("output", dtypes, MAX_RANK),),
+        (moved_unchanged, *conditions),
     )
 
 
 def _joining(dtypes: tuple[DataType, ...], most: int, *conditions: Condition) -> OperatorRule:
-    source = _data("input", dtypes, most, constant=None)
+    source = data("input", dtypes, most, constant=None)
     return OperatorRule(
-        (source,), (_data("output", dtypes, MAX_RANK),), (_moved, *conditions), more_inputs=True
+        (source,), (data("output", dtypes, MAX_RANK),), (moved_unchanged, *conditions), more_inputs=True
     )
 
 
@@ -141,12 +143,12 @@ _PLAIN = (_INT8, _INT16, _INT32, _FLOAT32)
 _TWO = (_INT8, _FLOAT32)
 _JOINED = (*_PLAIN, _INT64)
 _SLICED = (*_PLAIN, _BOOL)
-_AXIS = _operand("axis", scalar=True)
+_AXIS = operand("axis", scalar=True)
 _PADDING = TensorRule("padding", (_INT32,), (2,), constant=True, quantization="any")
 _NEW_SHAPE = TensorRule("new shape", (_INT32,), (1,), constant=True, optional=True, quantization="any")
-_PAD_VALUE = _data("padding value", _PLAIN, 1, constant=True)
-_OUTPUT_PART = _data("output", _PLAIN, MAX_RANK)
-_BLOCKS = (_operand("block shape"), TensorRule("margin", (_INT32,), (2,), constant=True, quantization="any"))
+_PAD_VALUE = data("padding value", _PLAIN, 1, constant=True)
+_OUTPUT_PART = data("output", _PLAIN, MAX_RANK)
+_BLOCKS = (operand("block shape"), TensorRule("margin", (_INT32,), (2,), constant=True, quantization="any"))
 
 # The element types and numbers of dimensions are those of TFLM's kernels.
 RULES: Mapping[str, OperatorRule] = {
@@ -155,31 +157,33 @@ RULES: Mapping[str, OperatorRule] = {
     "EXPAND_DIMS": _rule((_INT8, _INT16, _FLOAT32), 5, _AXIS),
     "GATHER": OperatorRule(
         (
-            _data("input", _TWO, MAX_RANK, 1, constant=None),
-            _data("indices", (_INT32,), MAX_RANK, constant=None),
+            data("input", _TWO, MAX_RANK, 1, constant=None),
+            data("indices", (_INT32,), MAX_RANK, constant=None),
         ),
-        (_data("output", _TWO, MAX_RANK),),
-        (_moved,),
+        (data("output", _TWO, MAX_RANK),),
+        (moved_unchanged,),
     ),
     "PACK": _joining(_JOINED, 5, _same_types),
     "PAD": _rule(_PLAIN, 5, _PADDING),
     "PADV2": _rule(_PLAIN, 5, _PADDING, _PAD_VALUE, conditions=(_pad_value,)),
     "RESHAPE": _rule(_ANY, MAX_RANK, _NEW_SHAPE),
-    "SLICE": _rule(_SLICED, 5, _operand("begin", (_INT32, _INT64)), _operand("size", (_INT32, _INT64))),
+    "SLICE": _rule(_SLICED, 5, operand("begin", (_INT32, _INT64)), operand("size", (_INT32, _INT64))),
     "SPACE_TO_BATCH_ND": _rule(_TWO, 4, *_BLOCKS, least=3),
     "SPLIT": OperatorRule(
-        (_AXIS, _data("input", _PLAIN, 6, 1)), (_OUTPUT_PART,), (_moved,), more_outputs=True
+        (_AXIS, data("input", _PLAIN, 6, 1)), (_OUTPUT_PART,), (moved_unchanged,), more_outputs=True
     ),
     "SPLIT_V": OperatorRule(
-        (_data("input", _PLAIN, 6, 1), _operand("list of sizes"), _AXIS),
+        (data("input", _PLAIN, 6, 1), operand("list of sizes"), _AXIS),
         (_OUTPUT_PART,),
-        (_moved,),
+        (moved_unchanged,),
         more_outputs=True,
     ),
     "SQUEEZE": _rule(_ANY, MAX_RANK),
-    "STRIDED_SLICE": _rule(_SLICED, 4, _operand("begin"), _operand("end"), _operand("strides"), least=1),
-    "TRANSPOSE": _rule((_INT8, _INT16, _FLOAT32), 5, _operand("permutation"), least=1),
-    "UNPACK": OperatorRule((_data("input", _PLAIN, 6, 1),), (_OUTPUT_PART,), (_moved,), more_outputs=True),
+    "STRIDED_SLICE": _rule(_SLICED, 4, operand("begin"), operand("end"), operand("strides"), least=1),
+    "TRANSPOSE": _rule((_INT8, _INT16, _FLOAT32), 5, operand("permutation"), least=1),
+    "UNPACK": OperatorRule(
+        (data("input", _PLAIN, 6, 1),), (_OUTPUT_PART,), (moved_unchanged,), more_outputs=True
+    ),
 }
 
 SHAPES: Mapping[str, ShapeRule] = movement_shapes.SHAPES
