@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 
 import numpy as np
-from elementwise_cases import NOT_WITH_SCALARS
+from elementwise_cases import INT8, INT16, NOT_WITH_OVERFLOW, NOT_WITH_SCALARS, Quantised
 from harness import Build, Case, Suite, parametrize
 
 from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.ir import DataType
 
 # Input shape and axes.
 REDUCTIONS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
@@ -30,16 +32,21 @@ REDUCTIONS: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...] = (
 )
 
 
+# Scales of input and output, from the tiny to the huge; some sums wrap as they are rescaled.
+SCALES = ((0.05, 0.05), (1e-7, 3e-3), (1e-30, 1.0), (0.9, 1e-3), (2.0, 2e-9))
+
+
 def reduce(
     kind: str,
     shape: tuple[int, ...],
     axes: Sequence[int] | int,
     keep_dims: bool,
-    source: tuple[float, int],
-    output: tuple[float, int],
+    source: Quantised,
+    output: Quantised,
+    dtype: DataType = INT8,
 ) -> Build:
     def build(builder: GraphBuilder) -> int:
-        inputs = [builder.input(shape, *source), builder.constant(np.array(axes, np.int32))]
+        inputs = [builder.input(shape, *source, dtype=dtype), builder.constant(np.array(axes, np.int32))]
         return builder.operator(kind, inputs, keep_dims=keep_dims, scale=output[0], zero_point=output[1])
 
     return build
@@ -69,7 +76,34 @@ def cases(kind: str) -> Iterator[Case]:
     )
 
 
-SUITE = Suite(tuple(case for kind in ("MEAN", "SUM", "REDUCE_MAX") for case in cases(kind)), seed=37)
+def quantised_cases(kind: str) -> Iterator[Case]:
+    """Of MEAN and SUM."""
+    shape, axes = (1, 9, 11, 8), (1, 2)
+    for source, output in product((-128, 0, 127), (-128, 0, 127)):
+        build = reduce(kind, shape, axes, True, (0.05, source), (0.04, output))
+        yield Case(f"{kind} zero points {source} {output}", build, not_on=not_on(kind, shape, axes, True))
+    for dtype, scales in product((INT8, INT16), SCALES):
+        zeros = (4, -5) if dtype is INT8 else (0, 0)
+        source, output = zip(scales, zeros, strict=True)
+        build = reduce(kind, shape, axes, True, source, output, dtype)
+        wraps = NOT_WITH_OVERFLOW if scales[0] / scales[1] > 100 else {}
+        excluded = not_on(kind, shape, axes, True) or wraps
+        yield Case(f"{kind} {dtype.value} scales {scales}", build, not_on=excluded)
+    for shape, axes in REDUCTIONS:
+        build = reduce(kind, shape, axes, True, (0.0005, 0), (0.0007, 0), INT16)
+        yield Case(f"{kind} int16 {shape} over {axes}", build, not_on=not_on(kind, shape, axes, True))
+    # The longest that int16 can be, at its most extreme.
+    build = reduce(kind, (65535, 1), (0,), True, (0.05, 0), (0.05, 0), INT16)
+    yield Case(f"{kind} int16 longest", build, not_on=not_on(kind, (65535, 1), (0,), True))
+
+
+SUITE = Suite(
+    (
+        *(case for kind in ("MEAN", "SUM", "REDUCE_MAX") for case in cases(kind)),
+        *(case for kind in ("MEAN", "SUM") for case in quantised_cases(kind)),
+    ),
+    seed=37,
+)
 
 
 @parametrize(SUITE)
