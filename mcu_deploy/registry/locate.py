@@ -103,7 +103,7 @@ def resolve_model(text: str) -> Path:
     if not card.file.endswith(".tflite"):
         raise InputError(
             f"the file of {card.name}, {card.file}, is not a TFLite model",
-            "only .tflite files can be deployed: convert it, and give the result's path",
+            f"make one of it, and give that one's path: mcu-deploy quantize {card.name} --calibration FILES",
         )
     return require(card)
 
