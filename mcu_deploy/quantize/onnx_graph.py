@@ -89,7 +89,7 @@ class Importer:
             if output.name not in self.values:
                 raise Unsupported(f"the output {output.name!r} is not computed")
             tensor = self.layout.stored(self.values[output.name])
-            self.layout.graph.tensors[tensor] = replace(self.layout.graph.tensors[tensor], name=output.name)
+            self._name(tensor, output.name)
             outputs.append(tensor)
         return self.layout.graph.build(outputs)
 
@@ -145,8 +145,14 @@ class Importer:
                 self.constants[node.outputs[0]] = self.constants[node.inputs[0]]
             else:
                 self.values[node.outputs[0]] = handler(self, node)
+                self._name(self.values[node.outputs[0]].tensor, node.outputs[0])
             if node.kind in _QUANTISES:
                 self._note("the quantisation in the file is left out; ranges are measured again")
+
+    def _name(self, tensor: int, name: str) -> None:
+        """Names a tensor as the file does, so that a report can name it; inputs keep theirs."""
+        if tensor not in self.layout.graph.inputs:
+            self.layout.graph.tensors[tensor] = replace(self.layout.graph.tensors[tensor], name=name)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:

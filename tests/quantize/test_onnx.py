@@ -132,6 +132,8 @@ def test_aclnet(tmp_path: Path) -> None:
     converted = convert_onnx(save(model, tmp_path / "aclnet.onnx"), (), 60)
     kinds = [operator.kind for operator in converted.graph.operators]
     assert kinds.count("TRANSPOSE") == 1 and "RELU" not in kinds[:-3]
+    names = {tensor.name for tensor in converted.graph.tensors}
+    assert {"input", "output"} < names and sum(name.startswith("Relu_") for name in names) == 21
     np.testing.assert_allclose(_outputs(converted, values), expected, rtol=1e-3, atol=1e-6)
 
 
