@@ -153,11 +153,12 @@ def sigmoid_table() -> list[int]:
     return [*(round_half_away(raised(i)) for i in range(255)), 2**16 - 1]
 
 
-def _saturating_shift_left(x: int, bits: int) -> int:
+def saturating_shift_left(x: int, bits: int) -> int:
+    """``x * 2**bits``, limited to the range of int32."""
     return min(max(x << bits, INT32_MIN), INT32_MAX)
 
 
-# exp(-2**k) in Q0.31, for the bits of Q5.26 from -2 (a quarter) up.
+# exp(-2**k) in Q0.31, for the bits from -2 (a quarter) up.
 _EXP_OF_POWER = (
     (-2, 1672461947),
     (-1, 1302514674),
@@ -182,19 +183,20 @@ def _exp_in_last_quarter(a: int) -> int:
     return _EXP_OF_MINUS_EIGHTH + rounding_doubling_high_mul(_EXP_OF_MINUS_EIGHTH, polynomial)
 
 
-def exp_on_negative_values(a: int) -> int:
-    """gemmlowp's exp_on_negative_values: exp of a number of [-32, 0] in Q5.26, in Q0.31.
+def exp_on_negative_values(a: int, integer_bits: int = 5) -> int:
+    """gemmlowp's exp_on_negative_values: exp of a number of at most 0 with 4 or 5 integer bits, in Q0.31.
 
     The last quarter below zero is a polynomial; each higher bit of the rest is one factor.
     """
     if a == 0:
         return INT32_MAX
-    quarter = 2**24
+    fraction_bits = 31 - integer_bits
+    quarter = 2 ** (fraction_bits - 2)
     in_quarter = (a & (quarter - 1)) - quarter
-    result = _exp_in_last_quarter(_saturating_shift_left(in_quarter, 5))
+    result = _exp_in_last_quarter(saturating_shift_left(in_quarter, integer_bits))
     rest = in_quarter - a
     for exponent, factor in _EXP_OF_POWER:
-        if rest & (1 << (26 + exponent)):
+        if rest & (1 << (fraction_bits + exponent)):
             result = rounding_doubling_high_mul(result, factor)
     return result
 

@@ -27,6 +27,8 @@ DIFFERENCES: Mapping[tuple[str, DataType], int] = {
     ("RELU", DataType.INT8): 1,
     ("SUM", DataType.INT8): 1,
     ("MUL", DataType.INT16): 1,
+    ("ELU", DataType.INT8): 1,
+    ("LEAKY_RELU", DataType.INT8): 1,
     ("LEAKY_RELU", DataType.INT16): 1,
 }
 

@@ -1,39 +1,49 @@
-"""RELU, RELU6, SOFTMAX."""
+"""ABS, ELU, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, RSQRT, SOFTMAX, TANH."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from mcu_deploy.graph.ir import Graph, Operator, Tensor
 from mcu_deploy.plan import arithmetic
+from mcu_deploy.plan import arithmetic_activation as tables
+from mcu_deploy.plan.arithmetic_activation import Affine
 from mcu_deploy.plan.operators.types import Kernel, Lowered, portable, scale, zero_point
 from mcu_deploy.plan.types import Constant
 
-
-def lower_relu(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-    """A RELU (which rescales) or RELU6 (which does not) for ``md_lookup_s8``."""
-    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
-    table = _relu_table(source, result) if operator.kind == "RELU" else _relu6_table(source)
-    constant = Constant(f"{prefix}_table", np.array(table, np.int8))
-    return Lowered({"table": constant.name, "count": source.elements}, (constant,))
+_Table = Callable[[Operator, Affine, Affine], list[int]]
 
 
-def _relu_table(source: Tensor, result: Tensor) -> list[int]:
-    multiplier = arithmetic.effective_multiplier(scale(source), scale(result))
-    low, high = arithmetic.activation_range("RELU", scale(result), zero_point(result))
-    values: list[int] = []
-    for value in range(-128, 128):
-        scaled = arithmetic.multiply_by_quantized_multiplier(value - zero_point(source), multiplier)
-        moved = arithmetic.wrap_int32(scaled + zero_point(result))
-        values.append(min(max(moved, low), high))
-    return values
+def affine(tensor: Tensor) -> Affine:
+    """How an activation is quantised."""
+    return Affine(scale(tensor), zero_point(tensor))
 
 
-def _relu6_table(source: Tensor) -> list[int]:
-    high = arithmetic.saturate_to_int8(6.0, scale(source), zero_point(source))
-    return [min(max(value, zero_point(source)), high) for value in range(-128, 128)]
+def _lookup(table: _Table) -> Kernel:
+    """``md_lookup_s8`` with a table of all 256 outputs."""
+
+    def lower(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+        source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+        values = np.array(table(operator, affine(source), affine(result)), np.int8)
+        constant = Constant(f"{prefix}_table", values)
+        return Lowered({"table": constant.name, "count": source.elements}, (constant,))
+
+    return portable("md_lookup", "a function of one int8 value is a table", lower)
+
+
+def _relu6(operator: Operator, source: Affine, result: Affine) -> list[int]:
+    """Not rescaled, whatever the output's scale is."""
+    del operator, result
+    high = arithmetic.saturate_to_int8(6.0, source.scale, source.zero_point)
+    return tables.clamp_table(source.zero_point, high)
+
+
+def _leaky_relu(operator: Operator, source: Affine, result: Affine) -> list[int]:
+    alpha = operator.options["alpha"]
+    assert isinstance(alpha, float)
+    return tables.leaky_relu_table(source, result, alpha)
 
 
 def lower_softmax(graph: Graph, operator: Operator, prefix: str) -> Lowered:
@@ -55,7 +65,17 @@ def lower_softmax(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     )
 
 
-_RELU = portable("md_lookup", "a function of one int8 value is a table", lower_relu)
 _SOFTMAX = portable("md_softmax", "exponentials from a table", lower_softmax, ("md_requantize.h",))
 
-KERNELS: Mapping[str, tuple[Kernel, ...]] = {"RELU": (_RELU,), "RELU6": (_RELU,), "SOFTMAX": (_SOFTMAX,)}
+KERNELS: Mapping[str, tuple[Kernel, ...]] = {
+    "ABS": (_lookup(lambda operator, source, result: tables.absolute_table(source, result)),),
+    "ELU": (_lookup(lambda operator, source, result: tables.elu_table(source, result)),),
+    "HARD_SWISH": (_lookup(lambda operator, source, result: tables.hard_swish_table(source, result)),),
+    "LEAKY_RELU": (_lookup(_leaky_relu),),
+    "LOGISTIC": (_lookup(lambda operator, source, result: tables.logistic_table(source)),),
+    "RELU": (_lookup(lambda operator, source, result: tables.relu_table(source, result)),),
+    "RELU6": (_lookup(_relu6),),
+    "RSQRT": (_lookup(lambda operator, source, result: tables.rsqrt_table(source, result)),),
+    "SOFTMAX": (_SOFTMAX,),
+    "TANH": (_lookup(lambda operator, source, result: tables.tanh_table(source)),),
+}
