@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from mcu_deploy.detect import Smoothing
 from mcu_deploy.errors import InputError, UsageError
-from mcu_deploy.frontend.clip import quantise
+from mcu_deploy.frontend.clip import quantise_to
 from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.graph.ir import Tensor
 from mcu_deploy.graph.text import one_line, printable
@@ -46,13 +46,13 @@ class InputVector:
         source: where it came from: the file as the user named it, on one line, or ``random[i]``.
         start_seconds: where its window starts in a WAV; None for a tensor.
         pcm: int16 samples of one window, shape (clip_samples * channels,), or None.
-        tensors: int8 model inputs in the model's input order, or () where ``pcm`` is given.
+        tensors: model inputs, int8 or int16, in the model's input order, or () where ``pcm`` is given.
     """
 
     source: str
     start_seconds: float | None
     pcm: npt.NDArray[np.int16] | None
-    tensors: tuple[npt.NDArray[np.int8], ...]
+    tensors: tuple[npt.NDArray[np.generic], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +87,7 @@ def read_inputs(
         files: ``.wav`` and ``.npy`` paths.
         random: how many random tensors to add.
         seed: of ``numpy.random.default_rng``.
-        model_inputs: the model's input tensors, int8.
+        model_inputs: the model's input tensors, int8 or int16.
         frontend: the front end in the firmware, or None.
         hop_seconds: distance of a WAV's windows; None for the window's length.
         pad: whether a last window that is too short is filled with zeros.
@@ -108,7 +108,7 @@ def read_inputs(
             case suffix:
                 raise InputError(
                     f"input {name!r} has the unknown ending {suffix!r}",
-                    "give a .wav (through the front end) or a .npy (an int8 or float32 input tensor)",
+                    "give a .wav (through the front end) or a .npy (an input tensor)",
                 )
     return inputs + _random_tensors(random, seed, model_inputs)
 
@@ -190,17 +190,14 @@ def _check_batch(name: str, entries: int, entry_bytes: int, remedy: str) -> None
 
 
 def _random_tensors(count: int, seed: int, model_inputs: Sequence[Tensor]) -> list[InputVector]:
-    _check_batch("--random", count, sum(tensor.elements for tensor in model_inputs), "give a smaller N")
+    _check_batch("--random", count, sum(tensor.bytes for tensor in model_inputs), "give a smaller N")
     rng = np.random.default_rng(seed)
-    return [
-        InputVector(
-            f"random[{i}]",
-            None,
-            None,
-            tuple(rng.integers(-128, 128, size=tensor.shape).astype(np.int8) for tensor in model_inputs),
-        )
-        for i in range(count)
-    ]
+
+    def values(tensor: Tensor) -> npt.NDArray[np.generic]:
+        limits = np.iinfo(tensor.dtype.value)
+        return rng.integers(limits.min, limits.max + 1, size=tensor.shape).astype(tensor.dtype.numpy)
+
+    return [InputVector(f"random[{i}]", None, None, tuple(map(values, model_inputs))) for i in range(count)]
 
 
 def _npy_tensor(name: str, model_inputs: Sequence[Tensor]) -> InputVector:
@@ -216,22 +213,24 @@ def _npy_tensor(name: str, model_inputs: Sequence[Tensor]) -> InputVector:
             f"input {name!r} has shape {getattr(values, 'shape', '?')}, the model takes {tensor.shape}",
             "reshape the array to the model's input shape",
         )
-    if values.dtype == np.int8:
-        quantised = np.array(values, dtype=np.int8)
+    wanted = tensor.dtype.numpy
+    if values.dtype == wanted:
+        quantised = np.array(values, dtype=wanted)
     elif values.dtype == np.float32:
         if not np.isfinite(values).all():
             raise InputError(f"input {name!r} holds NaN or infinity", "clean the array first")
         if tensor.quantization is None:
             raise InputError(f"input {name!r} is float32 and the model's input has no quantisation")
-        quantised = quantise(
+        quantised = quantise_to(
+            wanted.type,
             np.array(values),
             float(tensor.quantization.scale[0]),
             int(tensor.quantization.zero_point[0]),
         )
     else:
         raise InputError(
-            f"input {name!r} holds {values.dtype}, expected int8 or float32",
-            "convert it with .astype(numpy.float32), or to int8 if it is quantised already",
+            f"input {name!r} holds {values.dtype}, expected {wanted} or float32",
+            f"convert it with .astype(numpy.float32), or to {wanted} if it is quantised already",
         )
     return InputVector(one_line(name), None, None, (quantised.reshape(tensor.shape),))
 

@@ -109,6 +109,28 @@ def test_float_tensors_saturate(tmp_path: Path) -> None:
     assert (tensor[0], tensor[1]) == (-128, 127)
 
 
+def test_tensors_of_16_bits(tmp_path: Path) -> None:
+    wide = Tensor(1, "y", (2, 3), DataType.INT16, affine(0.25, 0), None)
+    (vector,) = read_inputs([], 1, 7, [MODEL_INPUT, wide], None, None, False)
+    rng = np.random.default_rng(7)
+    rng.integers(-128, 128, size=MODEL_INPUT.shape)
+    assert vector.tensors[1].dtype == np.int16
+    np.testing.assert_array_equal(vector.tensors[1], rng.integers(-32768, 32768, size=wide.shape))
+    values = np.array([[-32768, -1, 0], [1, 300, 32767]], np.int16)
+    np.save(tmp_path / "q.npy", values)
+    np.save(tmp_path / "f.npy", values.astype(np.float32) / 4)
+    np.save(tmp_path / "far.npy", np.float32([[1e30, -1e30, 0.125], [-0.125, 8192, -8193]]))
+    files = [str(tmp_path / f"{name}.npy") for name in ("q", "f", "far")]
+    found = [one.tensors[0] for one in read_inputs(files, 0, 0, [wide], None, None, False)]
+    assert {tensor.dtype for tensor in found} == {np.dtype(np.int16)}
+    np.testing.assert_array_equal(found[0], values)
+    np.testing.assert_array_equal(found[1], values)
+    assert found[2].tolist() == [[32767, -32768, 1], [-1, 32767, -32768]]
+    np.save(tmp_path / "q.npy", values.astype(np.int8))
+    with pytest.raises(InputError, match="holds int8, expected int16 or float32"):
+        read_inputs(files[:1], 0, 0, [wide], None, None, False)
+
+
 def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:
     path = _wav(tmp_path / "a\nb\udcff.wav", WINDOW)
     assert _read(path)[0].source == f"{tmp_path}/a\\nb\\udcff.wav"

@@ -123,7 +123,7 @@ _RUN_OPTIONS = _options(
         "inputs",
         multiple=True,
         metavar="FILE",
-        help="A .wav (the front end runs on the MCU) or a .npy (int8 or float32 input tensor). Repeatable.",
+        help="A .wav (the front end runs on the MCU) or a .npy (the model's input, or float32). Repeatable.",
     ),
     click.option(
         "--random",

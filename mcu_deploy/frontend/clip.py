@@ -5,6 +5,8 @@ Features are arrays (frames, channels * coefficients), channel by channel, as th
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import numpy as np
 import numpy.typing as npt
 
@@ -12,6 +14,7 @@ from mcu_deploy.frontend.spec import FrontendSpec
 from mcu_deploy.frontend.tables import Float32, delta_weights, resize_tables
 
 Int8 = npt.NDArray[np.int8]
+_Quantised = TypeVar("_Quantised", np.int8, np.int16)
 
 _HALF = np.float32(0.5)
 
@@ -79,14 +82,22 @@ def quantise(features: Float32, scale: float, zero_point: int) -> Int8:
         scale: of the input tensor, a positive normal float32.
         zero_point: of the input tensor, -128 to 127.
     """
-    low, high = np.float32(-128 - zero_point), np.float32(127 - zero_point)
+    return quantise_to(np.int8, features, scale, zero_point)
+
+
+def quantise_to(
+    dtype: type[_Quantised], features: Float32, scale: float, zero_point: int
+) -> npt.NDArray[_Quantised]:
+    """The same to int8 or int16."""
+    limits = np.iinfo(dtype)
+    low, high = np.float32(limits.min - zero_point), np.float32(limits.max - zero_point)
     with np.errstate(over="ignore"):  # an infinite quotient is limited like any other
         value = np.clip(features / np.float32(scale), low, high)
     rounded = value.astype(np.int32)  # towards zero
     rest = value - rounded.astype(np.float32)
     rounded += rest >= _HALF
     rounded -= rest <= -_HALF
-    result: Int8 = (rounded + zero_point).astype(np.int8)
+    result: npt.NDArray[_Quantised] = (rounded + zero_point).astype(dtype)
     return result
 
 

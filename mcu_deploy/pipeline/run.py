@@ -259,13 +259,16 @@ def _given(project: Project, source: str, start: float | None, entry: RunInput) 
             raise ValueError("audio of another length than the front end's")
         return InputVector(source, start, entry.samples, ())
     tensors = [project.graph.tensors[index] for index in project.graph.inputs]
-    values = np.frombuffer(entry.data, dtype=np.int8)
-    parts = np.split(values, np.cumsum([tensor.elements for tensor in tensors])[:-1])
+    values = np.frombuffer(entry.data, dtype=np.uint8)
+    parts = np.split(values, np.cumsum([tensor.bytes for tensor in tensors])[:-1])
     return InputVector(
         source,
         start,
         None,
-        tuple(part.reshape(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)),
+        tuple(
+            part.view(tensor.dtype.numpy).reshape(tensor.shape)
+            for part, tensor in zip(parts, tensors, strict=True)
+        ),
     )
 
 
