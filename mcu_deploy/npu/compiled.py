@@ -152,10 +152,14 @@ def _same(a: Tensor, b: Tensor) -> bool:
 
 
 def _renumbered(operator: Operator, numbers: list[int]) -> Operator:
+    def renumber(indices: tuple[int, ...]) -> tuple[int, ...]:
+        return tuple(numbers[index] if index >= 0 else -1 for index in indices)
+
     return replace(
         operator,
-        inputs=tuple(numbers[index] if index >= 0 else -1 for index in operator.inputs),
-        outputs=tuple(numbers[index] for index in operator.outputs),
+        inputs=renumber(operator.inputs),
+        outputs=renumber(operator.outputs),
+        intermediates=renumber(operator.intermediates),
     )
 
 

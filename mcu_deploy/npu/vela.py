@@ -10,6 +10,7 @@ import configparser
 import csv
 import difflib
 import importlib.util
+import math
 import re
 import sys
 import tempfile
@@ -290,7 +291,7 @@ def _estimate(output: Path) -> Estimate | None:
             values = {name: float(rows[0][column]) for name, column in _COLUMNS.items()}
         except (IndexError, KeyError, ValueError, TypeError):
             return None
-        if not values["clock"] > 0:
+        if not all(map(math.isfinite, values.values())) or values["clock"] <= 0:
             return None
         flash = values["flash_on"] + values["flash_off"]
         return Estimate(

@@ -15,8 +15,8 @@ import pytest
 
 from mcu_deploy.boards.reader import load_board
 from mcu_deploy.errors import McuDeployError, ModelError, ToolMissingError, UsageError
-from mcu_deploy.graph.builder import GraphBuilder
-from mcu_deploy.graph.ir import Graph
+from mcu_deploy.graph.builder import GraphBuilder, affine
+from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import NPU_OPERATOR, parse_model
 from mcu_deploy.graph.writer import write_model
 from mcu_deploy.npu import vela
@@ -197,8 +197,10 @@ def test_a_reshape_that_vela_leaves_and_moves_is_a_copy() -> None:
     graph = builder.build([y])
     apart = Compiled(graph, len(graph.tensors), {source: 0, x: 16, y: 32}, 0, 0)
     plan = make_compiled_plan(graph, apart)
-    assert [step.kernel for step in plan.steps] == ["md_lookup_s8", "md_lookup_s8"]
-    assert plan.steps[0].constants[0].values.tolist() == list(range(-128, 128))
+    assert [(step.kind, step.kernel) for step in plan.steps] == [
+        ("RESHAPE", "md_copy_raw"),
+        ("RELU", "md_lookup_s8"),
+    ]
     together = replace(apart, offsets={source: 0, x: 0, y: 32})
     plan = make_compiled_plan(graph, together)
     assert ([step.kind for step in plan.steps], plan.views) == (["RELU"], {x: View(source)})
@@ -223,6 +225,31 @@ def test_a_compiled_model_is_refused_as_input() -> None:
         parse_model(result.model, "compiled")
     assert "compiled by Vela already" in error.value.message
     assert "--npu" in error.value.hint
+
+
+def test_an_operator_of_the_cpu_keeps_its_intermediates() -> None:
+    """They are tensors like others, which Vela numbers anew."""
+    builder = GraphBuilder("rest", 1)
+    x = builder.conv_2d(builder.input((1, 8, 8, 4)), 8, (3, 3))
+    y = npu_models.wide_average(builder, builder.input((1, 8, 8, 4)))
+    between = builder.tensor((0,), affine(0.25, 0), dtype=DataType.INT16)
+    builder.operators[-1] = replace(builder.operators[-1], intermediates=(between,))
+    data = write_model(builder.build([x, y]))
+    result = read_compiled(compile_model(data, options()).model, parse_model(data, "model"))
+    (left,) = (one for one in result.graph.operators if one.kind == "AVERAGE_POOL_2D")
+    quantization = result.graph.tensors[left.intermediates[0]].quantization
+    assert quantization is not None
+    assert quantization.scale.tolist() == [0.25]
+
+
+@pytest.mark.parametrize("figure", ["nan", "inf", "-inf", "many", ""])
+def test_an_estimate_that_is_no_number_is_none(figure: str, tmp_path: Path) -> None:
+    columns = vela._COLUMNS.values()
+    path = tmp_path / "model_summary_System.csv"
+    path.write_text(f"{','.join(columns)}\n{','.join('1' for _ in columns)}\n")
+    assert vela._estimate(tmp_path) is not None
+    path.write_text(f"{','.join(columns)}\n{','.join(figure for _ in columns)}\n")
+    assert vela._estimate(tmp_path) is None
 
 
 def test_a_damaged_result_is_an_error() -> None:
