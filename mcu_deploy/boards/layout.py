@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from mcu_deploy.boards.types import PARTS, Board, Layout
 from mcu_deploy.errors import MemoryOverflowError
@@ -49,7 +49,7 @@ def place(
     needs = {"model": model_bytes, "arena": arena_bytes, "stack": board.stack_bytes + HANDLER_STACK_BYTES}
     needs.update(reserves or {})
     free = {memory.name: memory.size for memory in board.memories}
-    regions = {}
+    regions, overflows = {}, []
     for part in PARTS:
         need = -(-needs.get(part, 0) // _ALIGNMENT) * _ALIGNMENT
         for name in board.placement[part]:
@@ -58,16 +58,23 @@ def place(
                 free[name] -= need
                 break
         else:
-            raise _overflow(board, part, need, free)
+            overflows.append(_overflow(board, part, need, free))
+    if overflows:
+        raise _together(board, overflows)
     return Layout(regions, board.stack_bytes)
 
 
-def _overflow(board: Board, part: str, need: int, free: Mapping[str, int]) -> MemoryOverflowError:
+def _overflow(board: Board, part: str, need: int, free: Mapping[str, int]) -> str:
     candidates = ", ".join(
         f"{name} has {free[name]} free of {board.memory(name).size}" for name in board.placement[part]
     )
-    return MemoryOverflowError(
-        f"no room on {board.name} for {_NAMES[part]}: {need} bytes ({format_bytes(need)}) needed; "
-        + candidates,
-        "choose a smaller model or front end, or a board with more memory",
-    )
+    return f"{_NAMES[part]}: {need} bytes ({format_bytes(need)}) needed; {candidates}"
+
+
+def _together(board: Board, overflows: Sequence[str]) -> MemoryOverflowError:
+    """One error for all parts; of several, ``details`` has a line for each."""
+    hint = "choose a smaller model or front end, or a board with more memory"
+    if len(overflows) == 1:
+        return MemoryOverflowError(f"no room on {board.name} for {overflows[0]}", hint)
+    message = f"no room on {board.name} for {len(overflows)} parts, listed in the details"
+    return MemoryOverflowError(message, hint, details=tuple(overflows))

@@ -8,10 +8,11 @@ give channels that never contribute scales whose multiplier shifts bits out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from mcu_deploy.errors import ModelError
+from mcu_deploy.graph.findings import Finding, rejection
 from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.graph.rules import RULES
 from mcu_deploy.graph.rules.types import (
@@ -42,20 +43,38 @@ def check(graph: Graph, rules: Mapping[str, OperatorRule] | None = None) -> None
         ModelError: it cannot. A single problem is the message, its way out the hint; of several, ``details``
             has a line for each: operator, tensor, reason, way out.
     """
+    found = findings(graph, rules=rules)
+    if found:
+        raise rejected(graph, found, rules)
+
+
+def rejected(
+    graph: Graph, found: Sequence[Finding], rules: Mapping[str, OperatorRule] | None = None
+) -> ModelError:
+    """The error of ``check`` for what was found."""
     rules = RULES if rules is None else rules
-    _check_arithmetic(graph)
-    found = _problems(graph, rules)
-    if not found:
-        return
     known = all(operator.kind in rules for operator in graph.operators)
-    supported = "" if known else f"supported operators: {', '.join(sorted(rules))}"
-    if len(found) == 1:
-        where, problem = found[0]
-        hint = f"{problem.way_out}; {supported}" if supported else problem.way_out
-        raise ModelError(f"{where}: {problem.reason}", hint)
-    lines = tuple(f"{where}: {problem.reason}; {problem.way_out}" for where, problem in found)
-    message = f"the model cannot be deployed: {len(lines)} reasons, listed in the details"
-    raise ModelError(message, supported or "each line ends with a way out", details=lines)
+    return rejection(found, "" if known else f"supported operators: {', '.join(sorted(rules))}")
+
+
+def findings(
+    graph: Graph, defects: Sequence[Finding] = (), rules: Mapping[str, OperatorRule] | None = None
+) -> list[Finding]:
+    """All that stands in the way of deploying a graph.
+
+    Args:
+        graph: as ``reader`` makes it.
+        defects: what the reader found. Of operators that use the tensors named by them only the kind is
+            asked; of a model that is not int8 at all, nothing.
+        rules: as for ``check``.
+    """
+    rules = RULES if rules is None else rules
+    whole = _WHOLE_MODELS.get(arithmetic(graph))
+    if whole is None:
+        unread = frozenset(one.tensor for one in defects if one.tensor >= 0)
+        return [*defects, *_problems(graph, rules, unread)]
+    text = f"the model {whole}; only full int8 models can be deployed"
+    return [Finding(text, FULL_INT8), *defects]
 
 
 def arithmetic(graph: Graph) -> str:
@@ -88,24 +107,31 @@ _WHOLE_MODELS: Mapping[str, str] = {
 }
 
 
-def _check_arithmetic(graph: Graph) -> None:
-    found = _WHOLE_MODELS.get(arithmetic(graph))
-    if found:
-        raise ModelError(f"the model {found}; only full int8 models can be deployed", FULL_INT8)
+def _problems(graph: Graph, rules: Mapping[str, OperatorRule], unread: frozenset[int]) -> list[Finding]:
+    """Every problem with where it is; a tensor's own is told once, at the first operator that has it.
 
-
-def _problems(graph: Graph, rules: Mapping[str, OperatorRule]) -> list[tuple[str, Problem]]:
-    """Every problem with where it is; a tensor's own is told once, at the first operator that has it."""
-    found = [(_where(f"the model's {end}", problem), problem) for end, problem in _end_problems(graph)]
+    Nothing is said of the tensors in ``unread``.
+    """
+    found = [
+        _finding(f"the model's {end}", problem)
+        for end, problem in _end_problems(graph)
+        if problem.tensor is None or problem.tensor.index not in unread
+    ]
     seen: set[tuple[int, str]] = set()
     for operator in graph.operators:
+        if operator.kind in rules and unread & {*operator.inputs, *operator.outputs}:
+            continue
         name = f"operator {operator.index} {printable(operator.kind)[1:-1]}"
         for problem in operator_problems(graph, operator, rules):
             if problem.tensor is None or (problem.tensor.index, problem.reason) not in seen:
-                found.append((_where(name, problem), problem))
+                found.append(_finding(name, problem))
             if problem.tensor is not None:
                 seen.add((problem.tensor.index, problem.reason))
     return found
+
+
+def _finding(name: str, problem: Problem) -> Finding:
+    return Finding(f"{_where(name, problem)}: {problem.reason}", problem.way_out)
 
 
 def _where(name: str, problem: Problem) -> str:

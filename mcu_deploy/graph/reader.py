@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.errors import InputError, ModelError
+from mcu_deploy.graph.findings import Finding, rejection
 from mcu_deploy.graph.flatbuffer import FlatBuffer, Table, damaged
-from mcu_deploy.graph.ir import DataType, Graph, Operator, OptionValue, Quantization, Tensor
+from mcu_deploy.graph.ir import DataType, Graph, Operator, OptionValue, Tensor
 from mcu_deploy.graph.schema import (
     BUILTIN_OPERATORS,
     FILE_IDENTIFIER,
@@ -26,17 +27,15 @@ from mcu_deploy.graph.schema import (
     Field,
     default_options,
 )
+from mcu_deploy.graph.tensor_reader import MAX_RANK, UnusableError, described
 from mcu_deploy.graph.text import printable
 from mcu_deploy.graph.variables import resolve_variables
 
 MAX_FILE_BYTES = 512 * 1024 * 1024
-MAX_TENSOR_BYTES = 2**31 - 1
-MAX_RANK = 8
+MAX_SUBGRAPHS = 64  # of which the first is read
 MAX_OPERATOR_TENSORS = 4096
 NPU_OPERATOR = "CUSTOM:ethos-u"
-_REQUANTISE = "quantise the model again"
 _SMALLER = "make the model of smaller operators"
-_STATIC = "fix the shape of the model's inputs, and export it again"
 
 _Bytes = npt.NDArray[np.uint8]
 
@@ -77,23 +76,36 @@ def parse_model(data: bytes, name: str) -> Graph:
     Raises:
         ModelError: see ``read_model``; or it is a result of Vela.
     """
-    model = _model(data, name)
-    subgraphs = model.tables("subgraphs")
-    called = _called_once(model, subgraphs[0])
-    if not called <= set(range(1, len(subgraphs))):
-        raise damaged("its CALL_ONCE runs a subgraph that is not another one of the model")
-    if len(called) < len(subgraphs) - 1:
-        raise _several(len(subgraphs))
-    main = _Reader(data, model, subgraphs[0])
-    initial = {index: _Reader(data, model, subgraphs[index]).graph(name) for index in sorted(called)}
-    graph = resolve_variables(main.graph(name), frozenset(main.handles), initial)
+    graph, defects = parse_with_defects(data, name)
+    if defects:
+        raise rejection(defects)
+    return graph
+
+
+def parse_with_defects(data: bytes, name: str) -> tuple[Graph, list[Finding]]:
+    """As ``parse_model``, but what is sound and has no place in a ``Graph`` is told beside it.
+
+    The tensors that ``Finding.tensor`` names are placeholders then, and the wiring is not checked.
+
+    Raises:
+        ModelError: it is damaged, or a result of Vela.
+    """
+    reader = _reader(data, name)
+    graph = reader.graph(name)
     if any(operator.kind == NPU_OPERATOR for operator in graph.operators):
         raise ModelError(
             "the model was compiled by Vela already, so that nothing is left to compare with",
             "give the original model, and --npu for its configuration",
         )
-    check_wiring(graph)
-    return graph
+    initial = reader.initial(name)
+    try:
+        graph = resolve_variables(graph, frozenset(reader.handles), initial)
+    except ModelError:
+        if not reader.defects:
+            raise
+    if not reader.defects:
+        check_wiring(graph)
+    return graph, reader.defects
 
 
 def parse_compiled(data: bytes, name: str) -> tuple[Graph, bytes]:
@@ -105,16 +117,16 @@ def parse_compiled(data: bytes, name: str) -> tuple[Graph, bytes]:
     Raises:
         ModelError: it is damaged.
     """
-    model = _model(data, name)
-    subgraphs = model.tables("subgraphs")
-    if len(subgraphs) != 1:
-        raise _several(len(subgraphs))
-    reader = _Reader(data, model, subgraphs[0], smallest=0)
-    return reader.graph(name), reader.metadata("OfflineMemoryAllocation")
+    reader = _reader(data, name)
+    reader.smallest = 0
+    graph = reader.graph(name)
+    if reader.defects:
+        raise rejection(reader.defects)
+    return graph, reader.metadata("OfflineMemoryAllocation")
 
 
-def _model(data: bytes, name: str) -> Table:
-    """The root of a file."""
+def _reader(data: bytes, name: str) -> _Reader:
+    """The reader of a file's subgraph; any others only initialise its state."""
     if len(data) > MAX_FILE_BYTES:
         raise ModelError(
             f"the model is larger than {MAX_FILE_BYTES // 2**20} MiB", "no microcontroller holds such a model"
@@ -129,35 +141,22 @@ def _model(data: bytes, name: str) -> Table:
             f"the model has schema version {model.integer('version')}, where {SCHEMA_VERSION} is needed",
             "convert it with TensorFlow 2",
         )
-    if not model.tables("subgraphs"):
-        raise _several(0)
-    return model
-
-
-def _several(count: int) -> ModelError:
-    return ModelError(
-        f"the model has {count} subgraphs, where exactly one can be deployed",
+    subgraphs = model.tables("subgraphs")
+    several = Finding(
+        f"the model has {len(subgraphs)} subgraphs, where exactly one can be deployed",
         "remove control flow (IF, WHILE), or export one signature only",
     )
-
-
-def _called_once(model: Table, subgraph: Table) -> set[int]:
-    """The subgraphs that CALL_ONCE operators of ``subgraph`` run."""
-    reader = _Reader(b"", model, subgraph)
-    codes = [reader.code(table) for table in model.tables("operator_codes")]
-    called = set()
-    for table in subgraph.tables("operators"):
-        code = table.integer("opcode_index")
-        if code < len(codes) and codes[code][0] == "CALL_ONCE":
-            index = _options(table, "CALL_ONCE", "CALL_ONCE")["init_subgraph_index"]
-            assert isinstance(index, int)
-            called.add(index)
-    return called
+    if not 1 <= len(subgraphs) <= MAX_SUBGRAPHS:
+        raise rejection([several])
+    reader = _Reader(data, model, subgraphs[0])
+    if len(reader.called_once()) < len(subgraphs) - 1:
+        reader.defects.append(several)
+    return reader
 
 
 @dataclass
 class _Reader:
-    """Reads one subgraph. ``problems`` gathers what is sound, but has no place in a ``Graph``.
+    """Reads one subgraph. ``defects`` gathers what is sound, but has no place in a ``Graph``.
 
     ``smallest``: what the dimensions of tensors must be at least. ``handles`` gathers the tensors of the type
     RESOURCE, which a ``Graph`` does not have.
@@ -166,7 +165,7 @@ class _Reader:
     data: bytes
     model: Table
     subgraph: Table
-    problems: list[str] = field(default_factory=list)
+    defects: list[Finding] = field(default_factory=list)
     smallest: int = 1
     handles: set[int] = field(default_factory=set)
 
@@ -175,17 +174,10 @@ class _Reader:
         tables = self.subgraph.tables("tensors")
         used = _used(self.subgraph)
         tensors = [self._tensor(index, table, buffers, index in used) for index, table in enumerate(tables)]
-        if self.problems:
-            count = len(self.problems)
-            raise ModelError(
-                f"{count} of the model's {len(tensors)} tensors cannot be used",
-                "see the details; convert the model with static shapes and full int8 quantisation",
-                details=tuple(self.problems),
-            )
-        codes = [self.code(table) for table in self.model.tables("operator_codes")]
+        codes = [self._code(table) for table in self.model.tables("operator_codes")]
         return Graph(
             name=name,
-            tensors=tuple(tensor for tensor in tensors if tensor is not None),
+            tensors=tuple(tensors),
             operators=tuple(
                 self._operator(index, table, codes, len(tensors))
                 for index, table in enumerate(self.subgraph.tables("operators"))
@@ -206,6 +198,30 @@ class _Reader:
                 return b"" if found is None else found.tobytes()
         return b""
 
+    def called_once(self) -> set[int]:
+        """The other subgraphs that CALL_ONCE operators run."""
+        codes = [self._code(table) for table in self.model.tables("operator_codes")]
+        called = set()
+        for table in self.subgraph.tables("operators"):
+            code = table.integer("opcode_index")
+            if code < len(codes) and codes[code][0] == "CALL_ONCE":
+                index = _options(table, "CALL_ONCE", "CALL_ONCE")["init_subgraph_index"]
+                assert isinstance(index, int)
+                called.add(index)
+        if not called <= set(range(1, len(self.model.tables("subgraphs")))):
+            raise damaged("its CALL_ONCE runs a subgraph that is not another one of the model")
+        return called
+
+    def initial(self, name: str) -> dict[int, Graph]:
+        """By their index, the subgraphs that CALL_ONCE operators run."""
+        graphs = {}
+        for index in sorted(self.called_once()):
+            other = _Reader(self.data, self.model, self.model.tables("subgraphs")[index])
+            graphs[index] = other.graph(name)
+            if other.defects:
+                raise rejection(other.defects)
+        return graphs
+
     def _bytes(self, table: Table, inside: str, offset_name: str, size_name: str) -> _Bytes | None:
         """The bytes that a table holds in the flatbuffer or, by offset and size, behind it; None for none."""
         offset, size = table.integer(offset_name), table.integer(size_name)
@@ -216,32 +232,28 @@ class _Reader:
         values = table.numbers(inside)
         return values.view(np.uint8) if values.size else None
 
-    def _tensor(self, index: int, table: Table, buffers: list[_Bytes | None], used: bool) -> Tensor | None:
+    def _tensor(self, index: int, table: Table, buffers: list[_Bytes | None], used: bool) -> Tensor:
         name = table.string("name")
         label = f"tensor {index} {printable(name)}"
         if table.enumeration("type") == "RESOURCE":
             # Their values are the numbers of variables.
             self.handles.add(index)
             return Tensor(index, name, (), DataType.INT32)
-        reason = _unusable(table)
-        if reason:
-            self.problems.append(f"{label} {reason}")
-            return None
-        # The intermediates of an LSTM carry a quantisation, and have no elements.
-        shape = _shape(table, label, self.smallest if used else 0)
-        dtype = DataType[table.enumeration("type")]
-        tensor = Tensor(index, name, shape, dtype, _quantization(table, shape, dtype, label))
-        if tensor.bytes > MAX_TENSOR_BYTES:
-            raise ModelError(f"{label} has {tensor.bytes} bytes", "no microcontroller holds such a tensor")
+        try:
+            # The intermediates of an LSTM carry a quantisation, and have no elements.
+            tensor = described(index, table, label, self.smallest if used else 0)
+        except UnusableError as error:
+            self.defects.append(Finding(error.message, error.hint, index))
+            dtype = DataType.__members__.get(table.enumeration("type"), DataType.INT8)
+            return Tensor(index, name, (1,), dtype)
         number = table.integer("buffer")
         if number >= len(buffers):
             raise damaged(f"{label} refers to buffer {number} of {len(buffers)}")
         raw = buffers[number]
         data = None if raw is None else _constant(raw, tensor, label)
-        variable = bool(table.number("is_variable"))
-        return Tensor(index, name, shape, dtype, tensor.quantization, data, variable)
+        return replace(tensor, data=data, is_variable=bool(table.number("is_variable")))
 
-    def code(self, table: Table) -> tuple[str, int]:
+    def _code(self, table: Table) -> tuple[str, int]:
         """``(kind, version)`` of an operator code. The larger of the two codes counts."""
         number = max(table.integer("builtin_code"), table.integer("deprecated_builtin_code"))
         if not 0 <= number < len(BUILTIN_OPERATORS):
@@ -282,69 +294,11 @@ def _used(subgraph: Table) -> set[int]:
     }
 
 
-def _unusable(table: Table) -> str:
-    """Why a tensor, sound as it may be, has no place in a ``Graph``; empty where it has."""
-    type_name = table.enumeration("type")
-    if type_name not in DataType.__members__:
-        return f"has the element type {type_name}, which is not supported"
-    if table.table("sparsity") is not None:
-        return "is sparse; convert the model without sparsity"
-    if table.integer("external_buffer"):
-        return "keeps its data in another file; export the model as one file"
-    quantization = table.table("quantization")
-    if quantization is not None and quantization.union_type("details"):
-        return f"has {quantization.union_type('details')}; only affine quantisation is supported"
-    signature = table.numbers("shape_signature")[:MAX_RANK].tolist()
-    shape = table.numbers("shape")[:MAX_RANK].tolist()
-    dynamic = [axis for axis, size in enumerate(signature) if size < 0]
-    if dynamic == [0] and shape[:1] == [1]:
-        return ""
-    if dynamic:
-        text = ", ".join("?" if size < 0 else str(size) for size in signature)
-        return f"has the dynamic shape ({text}); fix the shape of the model's inputs before converting"
-    return ""
-
-
-def _shape(table: Table, label: str, smallest: int) -> tuple[int, ...]:
-    sizes = table.numbers("shape")
-    if sizes.size > MAX_RANK:
-        raise ModelError(f"{label} has {sizes.size} dimensions", f"at most {MAX_RANK} are supported")
-    shape = tuple(int(size) for size in sizes.tolist())
-    if any(size < smallest for size in shape):
-        raise ModelError(f"{label} has the shape {shape}, where each must be at least {smallest}", _STATIC)
-    return shape
-
-
 def _constant(raw: _Bytes, tensor: Tensor, label: str) -> npt.NDArray[np.generic]:
     if raw.size != tensor.bytes:
         raise damaged(f"{label} needs {tensor.bytes} bytes, but its buffer has {raw.size}")
     little_endian = tensor.dtype.numpy.newbyteorder("<")
     return raw.view(little_endian).astype(tensor.dtype.numpy, copy=False).reshape(tensor.shape)
-
-
-def _quantization(table: Table, shape: tuple[int, ...], dtype: DataType, label: str) -> Quantization | None:
-    quantization = table.table("quantization")
-    if quantization is None or not quantization.numbers("scale").size:
-        return None
-    scale = quantization.numbers("scale").astype(np.float32)
-    zero_point = quantization.numbers("zero_point").astype(np.int64)
-    axis = quantization.integer("quantized_dimension")
-    if zero_point.size != scale.size:
-        raise ModelError(f"{label} has {scale.size} scales, but {zero_point.size} zero points", _REQUANTISE)
-    if not (np.isfinite(scale) & (scale > 0)).all():
-        raise ModelError(f"{label} has a scale that is not a positive number", _REQUANTISE)
-    if scale.size == 1:
-        axis = 0
-    elif not 0 <= axis < len(shape) or shape[axis] != scale.size:
-        raise ModelError(
-            f"{label} has {scale.size} scales on axis {axis}, which its shape {shape} contradicts",
-            _REQUANTISE,
-        )
-    if dtype.numpy.kind in "iu":
-        limits = np.iinfo(dtype.value)
-        if (zero_point < limits.min).any() or (zero_point > limits.max).any():
-            raise ModelError(f"{label} has a zero point that is outside of {dtype.value}", _REQUANTISE)
-    return Quantization(scale, zero_point, axis)
 
 
 def _indices(table: Table, name: str, tensors: int, label: str, *, optional: bool = False) -> tuple[int, ...]:

@@ -21,17 +21,18 @@ from mcu_deploy.codegen.npu import MODEL_WORKSPACE_BYTES, npu_sources
 from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet
 from mcu_deploy.codegen.stream import smoother_ram_bytes, stream_ram_bytes, stream_sources
-from mcu_deploy.errors import InputError, ModelError, UsageError
+from mcu_deploy.errors import InputError, MemoryOverflowError, ModelError, UsageError
 from mcu_deploy.frontend import FrontendSpec, load_spec, spec_table, stages
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
 from mcu_deploy.frontend.codegen import frontend_ram_bytes, frontend_sources, frontend_table_bytes
-from mcu_deploy.graph.checks import check
+from mcu_deploy.graph.checks import findings, rejected
 from mcu_deploy.graph.ir import DataType, Graph
-from mcu_deploy.graph.reader import parse_model, read_model_bytes
+from mcu_deploy.graph.reader import parse_model, parse_with_defects, read_model_bytes
 from mcu_deploy.graph.text import printable
 from mcu_deploy.npu.target import NpuTarget, make_target
 from mcu_deploy.npu.vela import compile_model, memory_ports, vela_options
 from mcu_deploy.pipeline.folder import write_project
+from mcu_deploy.pipeline.memory import largest_tensors, memory_findings
 from mcu_deploy.pipeline.options import GenerateOptions, check_npu_options
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.pipeline.project import MODEL_FILE, NPU_FILE, NPU_MESSAGES_FILE, PROJECT_SCHEMA, Project
@@ -94,9 +95,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
     with progress.step("read and check the model"):
         path = resolve_model(options.model)
         data = read_model_bytes(path)
-        graph = parse_model(data, path.stem)
-        if options.npu == "none":
-            check(graph)
+        graph = parse_model(data, path.stem) if options.npu != "none" else _deployable(data, path.stem, board)
         card = card_by_hash(graph.sha256)
         frontend = choose_frontend(options.frontend, card, graph)
         if options.stream and frontend is None:
@@ -118,7 +117,13 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         labels=card.labels if card else (),
         stream=options.stream,
     )
-    layout = place(_reachable(board, npu), _constant_bytes(plan), plan.arena_bytes, project_reserves(project))
+    try:
+        layout = place(
+            _reachable(board, npu), _constant_bytes(plan), plan.arena_bytes, project_reserves(project)
+        )
+    except MemoryOverflowError as error:
+        details = (*error.details, *largest_tensors(project.planned, plan))
+        raise MemoryOverflowError(error.message, error.hint, details=details) from None
     _check_folder(project.folder)
     return Prepared(project, table, layout, options.force)
 
@@ -139,6 +144,19 @@ def write(prepared: Prepared, progress: Progress) -> None:
             files[PurePosixPath(NPU_MESSAGES_FILE)] = project.npu.messages.encode()
         written = write_project(project.folder, _state(prepared), files, prepared.force)
     progress.note(f"{'wrote' if written else 'unchanged:'} {project.folder}")
+
+
+def _deployable(data: bytes, name: str, board: Board) -> Graph:
+    """The graph, which our kernels can perform.
+
+    Raises:
+        ModelError: it is damaged, or with all that stands in the way, the board's memories among it.
+    """
+    graph, defects = parse_with_defects(data, name)
+    found = findings(graph, defects)
+    if found:
+        raise rejected(graph, [*found, *memory_findings(graph, board)])
+    return graph
 
 
 def _refuse_what_is_to_come(options: GenerateOptions) -> None:

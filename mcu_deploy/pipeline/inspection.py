@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mcu_deploy.errors import ModelError
-from mcu_deploy.graph.checks import check
+from mcu_deploy.graph.checks import findings, rejected
 from mcu_deploy.graph.ir import Graph, Operator, Tensor
 from mcu_deploy.graph.macs import operator_macs
-from mcu_deploy.graph.reader import read_model
+from mcu_deploy.graph.reader import parse_with_defects, read_model_bytes
 from mcu_deploy.graph.text import printable
 from mcu_deploy.npu.vela import PACKAGE as VELA_PACKAGE
 from mcu_deploy.plan.planner import make_plan
@@ -22,9 +21,13 @@ def inspect_model(path: Path) -> dict[str, Any]:
     """Everything that can be said of a model without building it.
 
     Raises:
-        ModelError: the file is damaged. What merely cannot be deployed is listed under ``problems``.
+        ModelError: the file is damaged, or has tensors that cannot be read; then with all that stands in the
+            way. What merely cannot be deployed is listed under ``problems``.
     """
-    return inspect_graph(read_model(path))
+    graph, defects = parse_with_defects(read_model_bytes(path), path.stem)
+    if defects:
+        raise rejected(graph, findings(graph, defects))
+    return inspect_graph(graph)
 
 
 def inspect_graph(graph: Graph) -> dict[str, Any]:
@@ -55,11 +58,10 @@ def _total(macs: list[int | None]) -> int | None:
 
 
 def _plan(graph: Graph) -> tuple[Plan | None, list[str]]:
-    try:
-        check(graph)
-        return make_plan(graph), []
-    except ModelError as error:
-        return None, list(error.details) or [f"{error.message}; {error.hint}"]
+    found = findings(graph)
+    if found:
+        return None, [f"{one.text}; {one.way_out}" for one in found]
+    return make_plan(graph), []
 
 
 def _operator(graph: Graph, operator: Operator, plan: Plan | None) -> dict[str, Any]:
