@@ -128,8 +128,10 @@ int main(int argc, char **argv) {
         const uint64_t bytes = read_word();
         const bool writable = read_word();
         const uint64_t data_bytes = read_word();
-        regions[number] = allocate(bytes);
-        read_bytes(regions[number], data_bytes);
+        if (bytes != 0) { /* nothing lies at a null pointer, as in firmware */
+            regions[number] = allocate(bytes);
+            read_bytes(regions[number], data_bytes);
+        }
         if (window_count < MD_NPU_MAX_WINDOWS) {
             windows[window_count++] = (md_npu_window_t){(uint64_t)(uintptr_t)regions[number], bytes,
                                                         writable, (uint8_t)number};

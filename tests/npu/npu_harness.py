@@ -32,6 +32,7 @@ WORKSPACE_BYTES = 1 << 20
 WORK_LIMIT = 10**9  # the least that firmware has
 # md_npu_error_t
 NOT_MODELLED = 4
+BAD_ADDRESS = 5
 WORKSPACE_TOO_SMALL = 9
 TOO_MUCH_WORK = 10
 PAYLOAD = 0x4000  # of a command: a second word follows

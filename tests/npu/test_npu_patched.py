@@ -26,6 +26,8 @@ ZERO_POINTS = {0x109, 0x118, 0x189}
 LIMITS = {0x126, 0x127}
 IFM2_SCALAR = 0x181
 OFM_PRECISION, GLOBAL_SCALE = 0x114, 1 << 8
+POOL, CONV = 0x005, 0x002  # operations; the parameter of a pool is 0 for the maximum
+WEIGHT_BASE = PAYLOAD | 0x20
 SCALE_BASE, SCALE_LENGTH, OFM_SCALE = PAYLOAD | 0x22, PAYLOAD | 0x23, PAYLOAD | 0x24
 # Of input and output: WIDTH0_M1, then HEIGHT0_M1, HEIGHT1_M1; BASE0, then BASE1, BASE2, BASE3.
 TILE_SIZES = (0x10A, 0x11A)
@@ -195,6 +197,20 @@ def test_a_mirrored_border_is_written_backwards(configuration: str, tmp_path: Pa
     output = builder.operator("MIRROR_PAD", [builder.input((1, 8, 8, 5)), sizes], shape=(1, 11, 11, 5))
     _, inputs, found = prepare(write_model(builder.build([output])), configuration, tmp_path)
     assert found == np.pad(inputs[0][0], pads, mode="reflect").tobytes()
+
+
+def test_weights_where_there_are_none(tmp_path: Path) -> None:
+    """A pool made a convolution, of a model without constants: their base is null, and their length zero."""
+    model = write_model(npu_operators.build("MAX_POOL_2D_8x8x16_2x2_VALID"))
+    compiled, inputs, _ = prepare(model, "ethos-u55-128", tmp_path)
+    changed = npu_harness.with_settings(
+        compiled, lambda code, value: value | GLOBAL_SCALE if code == OFM_PRECISION else value
+    )
+    words = struct.unpack(f"<{len(changed.stream) // 4}I", changed.stream)
+    assert words.count(POOL) == 1
+    patched = struct.pack(f"<{len(words)}I", *(CONV if word == POOL else word for word in words))
+    run = npu_harness.run_model(replace(changed, stream=patched, weights=b""), "ethos-u55-128", inputs)[0]
+    assert (run.error, run.setting) == (npu_harness.BAD_ADDRESS, WEIGHT_BASE)
 
 
 @pytest.mark.parametrize("setting", ["decomposition", "average", "zero_point"])

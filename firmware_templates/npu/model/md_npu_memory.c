@@ -24,9 +24,9 @@ uint8_t *md_npu_reach(md_npu_model_t *npu, uint64_t address, uint64_t bytes, boo
                       uint32_t setting) {
     for (uint32_t i = 0; i < npu->window_count; i++) {
         const md_npu_window_t *window = &npu->windows[i];
-        if (address < window->base || bytes > window->bytes ||
+        if (window->bytes == 0 || address < window->base || bytes > window->bytes ||
             address - window->base > window->bytes - bytes) {
-            continue;
+            continue; /* an empty window may lie at a null pointer */
         }
         if (write && !window->writable) {
             md_npu_fail(npu, MD_NPU_READ_ONLY, setting, address);
