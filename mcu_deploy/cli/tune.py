@@ -76,13 +76,14 @@ def _show_progress(done: int, total: int) -> None:
 
 
 def _text(document: dict[str, Any]) -> str:
-    header = ["configuration", "cycles", "time", "clock", "SRAM", "flash", "DRAM", "moved", "on the CPU", ""]
+    header = ["configuration", "cycles", "time", "clock", "SRAM", "flash", "DRAM", "moved", "bandwidth",
+              "on the CPU", ""]  # fmt: skip
     rows = [_row(result, document) for result in document["results"]]
     lines = [
         f"{document['model']['name']}: {document['model']['macs']:,} MACs, Vela {document['vela']}, "
         f"{document['results'][0]['memory_mode']}, optimised for {document['optimise']}",
         "",
-        table(header, rows, right=(1, 2, 3, 4, 5, 6, 7)),
+        table(header, rows, right=range(1, 9)),
         "",
         "all figures are Vela's estimates of the NPU's part of one inference; nothing was run",
     ]
@@ -93,7 +94,7 @@ def _text(document: dict[str, Any]) -> str:
 
 def _row(result: dict[str, Any], document: dict[str, Any]) -> list[str]:
     if result["estimated_cycles"] is None:
-        return [result["configuration"], *["-"] * 7, "-", "failed" if result["error"] else "no estimate"]
+        return [result["configuration"], *["-"] * 8, "-", "failed" if result["error"] else "no estimate"]
     moved = sum(result[f"estimated_{memory}_traffic_bytes"] for memory in ("sram", "flash", "dram"))
     marks = [word for word in ("fastest", "smallest") if document[word] == result["configuration"]]
     return [
@@ -103,6 +104,7 @@ def _row(result: dict[str, Any], document: dict[str, Any]) -> list[str]:
         f"{result['clock_hz'] / 1e6:g} MHz",
         *(f"{result[f'estimated_{memory}_bytes']:,}" for memory in ("sram", "flash", "dram")),
         f"{moved:,}",
+        f"{result['estimated_bytes_per_second'] / 1e6:,.0f} MB/s",
         ", ".join(dict.fromkeys(result["cpu_operators"])) or "-",
         ", ".join(marks),
     ]

@@ -9,7 +9,8 @@ from typing import Any
 from mcu_deploy.errors import UsageError
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.npu.compiled import Compiled, read_compiled
-from mcu_deploy.npu.vela import Estimate, VelaOptions, VelaResult
+from mcu_deploy.npu.estimate import Estimate
+from mcu_deploy.npu.vela import VelaOptions, VelaResult
 
 MODEL_USE = ("auto", "on", "off")
 MODELLED = ("ethos-u55", "ethos-u65")

@@ -1,16 +1,13 @@
 """Running Vela, Arm's compiler for Ethos-U, as a program of its own.
 
 It is given a file in a folder of its own and nothing else; however it ends, what is told of it is one line.
-What it estimates is labelled so wherever it is shown.
 """
 
 from __future__ import annotations
 
 import configparser
-import csv
 import difflib
 import importlib.util
-import math
 import re
 import sys
 import tempfile
@@ -21,6 +18,7 @@ from pathlib import Path
 from mcu_deploy.boards.types import Npu
 from mcu_deploy.errors import McuDeployError, ModelError, ToolMissingError, UsageError
 from mcu_deploy.graph.text import one_line, printable
+from mcu_deploy.npu.estimate import Estimate, read_estimate
 from mcu_deploy.simulate.process import Finished, run_bounded
 from mcu_deploy.tools import package_version
 
@@ -35,8 +33,6 @@ TIMEOUT = 300.0
 PACKAGE = "ethos-u-vela"
 _REMEDY = f"pip install {PACKAGE}"
 _MAX_OUTPUT_BYTES = 1 << 30
-# Vela's own figures of memory are in KiB.
-_KIB = 1024
 
 
 @dataclass(frozen=True)
@@ -65,34 +61,6 @@ class VelaOptions:
     def macs(self) -> int:
         """Multiply-accumulates a cycle."""
         return int(self.configuration.rpartition("-")[2])
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What Vela estimates of one inference, and of memory; nothing here is measured.
-
-    Attributes:
-        cycles: of the NPU, memory accesses included.
-        clock_hz: of the system configuration.
-        sram_bytes, flash_bytes, dram_bytes: memory that the NPU's part uses.
-        sram_traffic_bytes, flash_traffic_bytes, dram_traffic_bytes: moved by one inference.
-        macs: multiply-accumulates that the NPU performs.
-    """
-
-    cycles: int
-    clock_hz: float
-    sram_bytes: int
-    flash_bytes: int
-    dram_bytes: int
-    sram_traffic_bytes: int
-    flash_traffic_bytes: int
-    dram_traffic_bytes: int
-    macs: int
-
-    @property
-    def seconds(self) -> float:
-        """One inference at the system configuration's clock."""
-        return self.cycles / self.clock_hz
 
 
 @dataclass(frozen=True)
@@ -245,7 +213,7 @@ def compile_model(model: bytes, options: VelaOptions, timeout: float = TIMEOUT) 
         made = output / "model_vela.tflite"
         if finished.stopped or finished.returncode != 0 or not made.is_file():
             raise _failure(finished, options, timeout)
-        return VelaResult(made.read_bytes(), _estimate(output), messages + "\n", version)
+        return VelaResult(made.read_bytes(), read_estimate(output), messages + "\n", version)
 
 
 def _command(options: VelaOptions) -> list[str]:
@@ -280,44 +248,3 @@ def _failure(finished: Finished, options: VelaOptions, timeout: float) -> McuDep
         "deploy for the CPU: --npu none",
         details=tuple(lines[-6:-1]),
     )
-
-
-def _estimate(output: Path) -> Estimate | None:
-    """From the summary that Vela writes; None if it is not there, or not as expected."""
-    for path in sorted(output.glob("*_summary_*.csv")):
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = list(csv.DictReader(file))
-        try:
-            values = {name: float(rows[0][column]) for name, column in _COLUMNS.items()}
-        except (IndexError, KeyError, ValueError, TypeError):
-            return None
-        if not all(map(math.isfinite, values.values())) or values["clock"] <= 0:
-            return None
-        flash = values["flash_on"] + values["flash_off"]
-        return Estimate(
-            cycles=round(values["cycles"]),
-            clock_hz=values["clock"],
-            sram_bytes=round(values["sram"] * _KIB),
-            flash_bytes=round(flash * _KIB),
-            dram_bytes=round(values["dram"] * _KIB),
-            sram_traffic_bytes=round(values["sram_traffic"]),
-            flash_traffic_bytes=round(values["flash_on_traffic"] + values["flash_off_traffic"]),
-            dram_traffic_bytes=round(values["dram_traffic"]),
-            macs=round(values["macs"]),
-        )
-    return None
-
-
-_COLUMNS = {
-    "cycles": "cycles_total",
-    "clock": "core_clock",
-    "sram": "sram_memory_used",
-    "dram": "dram_memory_used",
-    "flash_on": "on_chip_flash_memory_used",
-    "flash_off": "off_chip_flash_memory_used",
-    "sram_traffic": "sram_total_bytes",
-    "dram_traffic": "dram_total_bytes",
-    "flash_on_traffic": "on_chip_flash_total_bytes",
-    "flash_off_traffic": "off_chip_flash_total_bytes",
-    "macs": "nn_macs",
-}

@@ -15,9 +15,9 @@ from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.npu.compiled import read_compiled
+from mcu_deploy.npu.estimate import Estimate
 from mcu_deploy.npu.vela import (
     CONFIGURATIONS,
-    Estimate,
     VelaOptions,
     check_configuration,
     compile_model,
@@ -151,6 +151,7 @@ def _entry(
         "estimated_sram_traffic_bytes": estimate.sram_traffic_bytes if estimate else None,
         "estimated_flash_traffic_bytes": estimate.flash_traffic_bytes if estimate else None,
         "estimated_dram_traffic_bytes": estimate.dram_traffic_bytes if estimate else None,
+        "estimated_bytes_per_second": estimate.bandwidth if estimate else None,
         "cpu_operators": list(cpu_operators),
         "error": error,
     }

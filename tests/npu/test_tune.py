@@ -22,6 +22,7 @@ FIGURES = (
     "estimated_sram_traffic_bytes",
     "estimated_flash_traffic_bytes",
     "estimated_dram_traffic_bytes",
+    "estimated_bytes_per_second",
 )
 
 
@@ -43,6 +44,8 @@ def test_every_configuration_by_default(model: Path) -> None:
         assert entry["error"] is None
         assert all(entry[figure] >= 0 for figure in FIGURES)
         assert entry["estimated_seconds"] == entry["estimated_cycles"] / entry["clock_hz"]
+        moved = sum(entry[f"estimated_{memory}_traffic_bytes"] for memory in ("sram", "flash", "dram"))
+        assert moved == pytest.approx(entry["estimated_bytes_per_second"] * entry["estimated_seconds"])
     fewest = min(len(entry["cpu_operators"]) for entry in results)
     best = [entry for entry in results if len(entry["cpu_operators"]) == fewest]
     assert document["fastest"] == min(best, key=lambda entry: entry["estimated_seconds"])["configuration"]

@@ -21,6 +21,7 @@ from mcu_deploy.graph.reader import NPU_OPERATOR, parse_model
 from mcu_deploy.graph.writer import write_model
 from mcu_deploy.npu import vela
 from mcu_deploy.npu.compiled import Compiled, read_compiled
+from mcu_deploy.npu.estimate import COLUMNS, read_estimate
 from mcu_deploy.npu.vela import CONFIGURATIONS, VelaOptions, compile_model, memory_ports, vela_options
 from mcu_deploy.plan.compiled import make_compiled_plan
 from mcu_deploy.plan.operators.types import ETHOS_U
@@ -244,12 +245,12 @@ def test_an_operator_of_the_cpu_keeps_its_intermediates() -> None:
 
 @pytest.mark.parametrize("figure", ["nan", "inf", "-inf", "many", ""])
 def test_an_estimate_that_is_no_number_is_none(figure: str, tmp_path: Path) -> None:
-    columns = vela._COLUMNS.values()
+    columns = COLUMNS.values()
     path = tmp_path / "model_summary_System.csv"
     path.write_text(f"{','.join(columns)}\n{','.join('1' for _ in columns)}\n")
-    assert vela._estimate(tmp_path) is not None
+    assert read_estimate(tmp_path) is not None
     path.write_text(f"{','.join(columns)}\n{','.join(figure for _ in columns)}\n")
-    assert vela._estimate(tmp_path) is None
+    assert read_estimate(tmp_path) is None
 
 
 def test_a_damaged_result_is_an_error() -> None:
