@@ -56,13 +56,16 @@ static const uint8_t *pattern(void) {
     return bytes;
 }
 
-/* A copy, or memory of that size with something in it. */
+/* A copy, or memory of that size with something in it; null where nothing is, as in firmware. */
 static void *block(const void *from, uint32_t bytes) {
+    if (bytes == 0) {
+        return NULL;
+    }
     uint8_t *memory = malloc(bytes);
-    if (memory == NULL && bytes > 0) {
+    if (memory == NULL) {
         abort();
     }
-    if (from != NULL && bytes > 0) {
+    if (from != NULL) {
         memcpy(memory, from, bytes);
     }
     for (uint32_t at = 0; from == NULL && at < bytes; at += PATTERN_BYTES) {
