@@ -87,7 +87,7 @@ def read_compiled(data: bytes, original: Graph) -> Compiled:
     )
     activations = _activations(compiled)
     places = {numbers[index]: offset for index, offset in enumerate(offsets) if numbers[index] in activations}
-    places |= _state_places(compiled, activations, places, align(scratch) + align(fast))
+    places |= _further_places(compiled, activations, places, align(scratch) + align(fast))
     _check_places(compiled, places)
     _check_cpu_part(compiled)
     return Compiled(compiled, len(original.tensors), places, scratch, fast)
@@ -196,14 +196,15 @@ def _activations(graph: Graph) -> set[int]:
     return {index for index in used if index >= 0 and graph.tensors[index].data is None}
 
 
-def _state_places(
+def _further_places(
     graph: Graph, activations: set[int], places: Mapping[int, int], least: int
 ) -> dict[int, int]:
-    """Places for what the CPU's operators keep, which Vela does not place: behind all that it does."""
+    """Places behind all others for what Vela gives none: state of the CPU's operators, and unread inputs."""
+    unread = set(graph.inputs).difference(*map(network_inputs, graph.operators))
     end = max([least, *(align(offset + graph.tensors[index].bytes) for index, offset in places.items())])
     result = {}
     for index in sorted(activations):
-        if graph.tensors[index].is_variable and places.get(index, -1) < 0:
+        if (graph.tensors[index].is_variable or index in unread) and places.get(index, -1) < 0:
             result[index] = end
             end += align(graph.tensors[index].bytes)
     return result

@@ -21,6 +21,7 @@ def several() -> bytes:
     image, other = builder.input((1, 8, 8, 4)), builder.input((1, 8, 8, 8), 0.1, 3)
     made = builder.conv_2d(image, 8, (3, 3))
     added = builder.operator("ADD", [made, other], shape=(1, 8, 8, 8), scale=0.1, zero_point=3)
+    builder.input((1, 3))  # which nothing reads
     wide = [builder.input((1, 6, 7, 19), scale, 0, dtype=DataType.INT16) for scale in (0.001, 0.0007)]
     sums = builder.operator("ADD", wide, shape=(1, 6, 7, 19), scale=0.002, zero_point=0)
     return write_model(builder.build([npu_models.wide_average(builder, made), sums, added]))
