@@ -11,6 +11,7 @@ import importlib.util
 import re
 import sys
 import tempfile
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,18 +190,24 @@ def vela_version() -> str:
     return version
 
 
-def compile_model(model: bytes, options: VelaOptions, timeout: float = TIMEOUT) -> VelaResult:
+def compile_model(
+    model: bytes,
+    options: VelaOptions,
+    timeout: float = TIMEOUT,
+    cancelled: threading.Event | None = None,
+) -> VelaResult:
     """Compiles a TFLite file.
 
     Args:
         model: the bytes of the file, which has been read and checked.
         options: what for.
         timeout: wall time in seconds.
+        cancelled: stops Vela when set, by another thread.
 
     Raises:
         ToolMissingError: Vela is not installed.
         ModelError: Vela refuses the model; ``details`` has its last lines.
-        McuDeployError: it crashed, or took too long.
+        McuDeployError: it crashed, took too long, or was stopped.
     """
     version = vela_version()
     with tempfile.TemporaryDirectory(prefix="mcu-deploy-vela-") as name:
@@ -208,7 +215,7 @@ def compile_model(model: bytes, options: VelaOptions, timeout: float = TIMEOUT) 
         (folder / "model.tflite").write_bytes(model)
         output = folder / "out"
         limits = {output / "model_vela.tflite": _MAX_OUTPUT_BYTES}
-        finished = run_bounded(_command(options), folder, timeout, folder, limits)
+        finished = run_bounded(_command(options), folder, timeout, folder, limits, cancelled=cancelled)
         messages = "\n".join(part.strip("\n") for part in (finished.stdout, finished.stderr) if part.strip())
         made = output / "model_vela.tflite"
         if finished.stopped or finished.returncode != 0 or not made.is_file():
@@ -233,6 +240,8 @@ def _failure(finished: Finished, options: VelaOptions, timeout: float) -> McuDep
         return McuDeployError(
             f"Vela did not end within {timeout:g} s {what} and was stopped", "compile a smaller model"
         )
+    if finished.stopped == "cancelled":
+        return McuDeployError(f"Vela was stopped {what}", "run it again")
     if finished.stopped:
         return McuDeployError(f"Vela wrote without end {what} and was stopped", "report this model to Vela")
     if finished.returncode < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -113,8 +114,9 @@ def _run(
     workers = min(limit or os.cpu_count() or 1, len(jobs), MAX_JOBS)
     found: dict[str, dict[str, Any]] = {}
     failures: list[McuDeployError] = []
+    cancelled = threading.Event()
     with ThreadPoolExecutor(workers) as pool:
-        futures = {pool.submit(_one, model, graph, job): job for job in jobs}
+        futures = {pool.submit(_one, model, graph, job, cancelled): job for job in jobs}
         try:
             for done, future in enumerate(as_completed(futures), start=1):
                 job = futures[future]
@@ -125,13 +127,14 @@ def _run(
                     found[job.configuration] = _entry(job, None, (), error.message)
                 compiled(done, len(jobs))
         except BaseException:
+            cancelled.set()
             pool.shutdown(cancel_futures=True)
             raise
     return [found[job.configuration] for job in jobs], failures
 
 
-def _one(model: bytes, graph: Graph, job: VelaOptions) -> dict[str, Any]:
-    result = compile_model(model, job)
+def _one(model: bytes, graph: Graph, job: VelaOptions, cancelled: threading.Event) -> dict[str, Any]:
+    result = compile_model(model, job, cancelled=cancelled)
     return _entry(job, result.estimate, read_compiled(result.model, graph).cpu_operators, None)
 
 

@@ -27,7 +27,7 @@ class Finished:
     Attributes:
         returncode: its exit status, or minus the number of the signal that ended it.
         seconds: wall time.
-        stopped: why it was killed: ``timeout``, ``output``, or "" when it ended by itself.
+        stopped: why it was killed: ``timeout``, ``output``, ``cancelled``, or "" when it ended by itself.
         stdout, stderr: the last 16 KiB of each, as text.
     """
 
@@ -45,6 +45,7 @@ def run_bounded(
     log_dir: Path,
     file_limits: Mapping[Path, int] | None = None,
     log_limit: int = 16 << 20,
+    cancelled: threading.Event | None = None,
 ) -> Finished:
     """Runs a program in a session of its own and kills the whole of it when it exceeds a bound.
 
@@ -57,6 +58,7 @@ def run_bounded(
         log_dir: gets ``stdout.txt`` and ``stderr.txt``.
         file_limits: sizes in bytes that files it writes must not exceed.
         log_limit: the same for its stdout and stderr.
+        cancelled: kills it when set, by another thread.
 
     Raises:
         ToolMissingError: there is no such program.
@@ -77,7 +79,7 @@ def run_bounded(
                 stderr=stderr,
                 start_new_session=True,
             )
-        stopped = _wait(process, start + timeout, limits)
+        stopped = _wait(process, start + timeout, limits, cancelled)
     except FileNotFoundError:
         raise ToolMissingError(f"cannot find {arguments[0]}") from None
     except OSError as error:
@@ -110,7 +112,12 @@ def _interruptions_held() -> Iterator[None]:
             signal.raise_signal(number)
 
 
-def _wait(process: subprocess.Popen[bytes], deadline: float, limits: Mapping[Path, int]) -> str:
+def _wait(
+    process: subprocess.Popen[bytes],
+    deadline: float,
+    limits: Mapping[Path, int],
+    cancelled: threading.Event | None,
+) -> str:
     """Waits for the end or for a bound; returns the bound's name."""
     while True:
         with suppress(subprocess.TimeoutExpired):
@@ -118,6 +125,8 @@ def _wait(process: subprocess.Popen[bytes], deadline: float, limits: Mapping[Pat
             return ""
         if time.monotonic() > deadline:
             return "timeout"
+        if cancelled is not None and cancelled.is_set():
+            return "cancelled"
         if any(_size(path) > limit for path, limit in limits.items()):
             return "output"
 

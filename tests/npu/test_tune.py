@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 
 import npu_models
@@ -11,7 +13,9 @@ from command import assert_refused, mcu_deploy
 
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.writer import write_model
-from mcu_deploy.npu.vela import CONFIGURATIONS
+from mcu_deploy.npu import vela
+from mcu_deploy.npu.vela import CONFIGURATIONS, VelaOptions
+from mcu_deploy.pipeline.tuning import TuneOptions, tune
 
 FIGURES = (
     "estimated_cycles",
@@ -78,6 +82,25 @@ def test_a_configuration_that_fails_is_told_and_the_others_stand(tmp_path: Path)
     first, second = json.loads(result.out)["results"]
     assert second["error"] is None
     assert first["error"] is None or (first["estimated_cycles"] is None and "Vela" in first["error"])
+
+
+def test_an_interruption_stops_vela(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that runs at the time, and not only what has not begun."""
+    command = vela._command
+
+    def slow(options: VelaOptions) -> list[str]:
+        if options.configuration == "ethos-u55-32":
+            return command(options)
+        return [sys.executable, "-c", "import time; time.sleep(250)"]
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(vela, "_command", slow)
+    start = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        tune(TuneOptions(str(model), ("ethos-u55-32", "ethos-u55-64", "ethos-u55-128"), jobs=2), interrupt)
+    assert time.monotonic() - start < 200
 
 
 def test_a_picture(model: Path, tmp_path: Path) -> None:
