@@ -156,5 +156,5 @@ strings.
   run, natively and on QEMU; 5,000 by hand with `make test-slow`. A failure names its seed, is shrunk, and
   is written to `build/random-graphs`; `python tests/operators/random_graphs.py --seed N --target native`
   grows one graph alone.
-- `tests/operators/test_found_graphs.py`: the shrunken graph of every failure that was found so.
+- `tests/operators/test_found_graphs.py`: the shrunken graphs of failures that were found so.
 """

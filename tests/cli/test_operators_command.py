@@ -1,4 +1,4 @@
-"""``mcu-deploy operators``."""
+"""``mcu-deploy operators`` and docs/operators.md, which it writes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,14 @@ from mcu_deploy.graph.rules import RULES
 from mcu_deploy.graph.schema import BUILTIN_OPERATORS
 from mcu_deploy.graph.unsupported import WAYS_OUT
 from mcu_deploy.npu.supported import NPU_KINDS
+
+DOCUMENT = Path(__file__).parents[2] / "docs/operators.md"
+
+
+def test_the_document_is_what_the_code_says(tmp_path: Path) -> None:
+    result = mcu_deploy("operators", "--markdown", cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert DOCUMENT.read_text() == result.out, "run: mcu-deploy operators --markdown > docs/operators.md"
 
 
 def test_every_operator_is_there_once(tmp_path: Path) -> None:

@@ -124,8 +124,9 @@ class Growth:
         if found and not self.chance(0.1):
             return found[max(0, len(found) - 1 - int(self.rng.geometric(0.4)) + 1)]
         if self.values and self.chance(0.5) and 4 in ranks:
-            return self._as_image(dtypes)
-        index = self.input(self.shape(int(self.rng.choice(list(ranks)))), dtypes[0])
+            index = self._as_image(dtypes)
+        else:
+            index = self.input(self.shape(int(self.rng.choice(list(ranks)))), dtypes[0])
         if not suits(self.tensor(index)):
             raise UnsuitableError
         return index

@@ -62,7 +62,7 @@ def prelu(growth: Growth) -> Sequence[int]:
 
 
 def rsqrt(growth: Growth) -> Sequence[int]:
-    """TFLM wants no negative number: the zero point is the least value."""
+    """TFLM stops at a negative number: the zero point is the least value."""
     source = growth.pick(suits=lambda tensor: _zero(tensor) == -128)
     return growth.add("RSQRT", [source], **growth.output(source))
 
@@ -136,6 +136,9 @@ def reduction(kind: str, dtypes: Sequence[DataType] = ANY, *, alike: bool = Fals
 
     return grow
 
+
+# What no graph in memory can have: the reader makes plain state of resource variables (test_variables.py).
+ELSEWHERE = frozenset(("ASSIGN_VARIABLE", "CALL_ONCE", "READ_VARIABLE", "VAR_HANDLE"))
 
 GENERATORS: dict[str, Grow] = {
     "ABS": unary("ABS", ANY),
