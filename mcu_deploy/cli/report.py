@@ -12,7 +12,7 @@ from mcu_deploy.cli.table import table
 def report(document: dict[str, Any]) -> str:
     """Runs, memory, the first difference if there is one, and the verdict."""
     runs = _streams(document) if document["stream"] else _runs(document)
-    parts = [runs, _memory(document["memory"]), _npu(document)]
+    parts = [runs, _absorbed(document), _memory(document["memory"]), _npu(document)]
     if document["first_difference"]:
         parts.append(_difference(document["first_difference"]))
     parts.append(_verdict(document))
@@ -80,6 +80,20 @@ def _detections(document: dict[str, Any]) -> str:
         for d in found
     ]
     return table(["input", "heard at", "label", "score"], rows, right=(1, 3))
+
+
+def _absorbed(document: dict[str, Any]) -> str:
+    """Which tensors were not compared, because the step that reads them makes them as it goes."""
+    compared = any(run["layers_bit_exact"] is not None for run in document["runs"])
+    found = [
+        f"operator {absorbed}"
+        for layer in document["layers"]
+        if compared and layer["kernel"] != "md_npu_step"
+        for absorbed in layer["operators"][:-1]
+    ]
+    if not found:
+        return ""
+    return f"layers: not compared is what became part of the next operator: {', '.join(found)}"
 
 
 def _memory(memory: dict[str, Any]) -> str:

@@ -5,9 +5,23 @@ The same mathematics serves CONV_2D, DEPTHWISE_CONV_2D, AVERAGE_POOL_2D and MAX_
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from mcu_deploy.errors import ModelError
+from mcu_deploy.graph.ir import OptionValue
 
 PADDINGS = ("SAME", "VALID")
+
+# An option that is not of the schema: padding that another operator put around the input of a VALID
+# convolution: (top, bottom, left, right).
+EXPLICIT_PADDING = "explicit_padding"
+
+
+def explicit_padding(options: Mapping[str, OptionValue], axis: int) -> tuple[int, int]:
+    """The padding before and after that the option states; axis 0 is the height, 1 the width."""
+    sides = options.get(EXPLICIT_PADDING, (0, 0, 0, 0))
+    assert isinstance(sides, tuple)
+    return sides[2 * axis], sides[2 * axis + 1]
 
 
 def effective_filter_size(filter_size: int, dilation: int) -> int:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
+from mcu_deploy.plan.folding import fold_padding
 from mcu_deploy.plan.kernels import KERNELS, TARGETS, VIEWS
 from mcu_deploy.plan.memory import Buffer, arena_size, plan_memory
 from mcu_deploy.plan.operators.types import PORTABLE
@@ -26,13 +28,16 @@ def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
     steps: list[Step] = []
     views: dict[int, View] = {}
     removed: dict[int, str] = {}
-    for operator in graph.operators:
+    folded = fold_padding(graph)
+    for operator in folded.operators:
         found = operator_views(graph, operator)
         if found is not None:
             add_views(views, operator, found)
             removed[operator.index] = VIEW_REASON if found else NAME_REASON
         else:
-            steps.append(make_step(graph, operator, len(steps), implementations))
+            step = make_step(graph, operator, len(steps), implementations)
+            absorbed = folded.absorbed.get(operator.index, ())
+            steps.append(replace(step, operators=(*absorbed, operator.index)))
     state = initial_state(graph)
     allocations = _allocate(graph, steps, views, state)
     buffers = [Buffer(one.size, one.first_step, one.last_step) for one in allocations]

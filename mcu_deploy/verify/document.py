@@ -181,6 +181,7 @@ def layer_entries(plan: Plan, first_run: Run) -> list[dict[str, Any]]:
     return [
         {
             "index": step.index,
+            "operators": list(step.operators),
             "kind": step.kind,
             "kernel": step.kernel,
             "macs": step.macs,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from harness import Build, Case, Suite, parametrize
 from moving import integers
@@ -22,6 +24,26 @@ def pad_v2(value: int, shape: tuple[int, ...], *padding: tuple[int, int]) -> Bui
         values = builder.input(shape, 0.05, 3)
         filled = builder.constant(np.array([value], np.int8), 0.05, 3)
         return builder.operator("PADV2", [values, integers(builder, padding), filled])
+
+    return build
+
+
+def convolution(
+    kind: str,
+    shape: tuple[int, ...],
+    kernel: tuple[int, int],
+    sides: tuple[int, int, int, int],
+    multiplier: int = 1,
+    **options: Any,
+) -> Build:
+    """A PAD by top, bottom, left and right, which the convolution takes in."""
+
+    def build(builder: GraphBuilder) -> int:
+        padding = integers(builder, [(0, 0), sides[:2], sides[2:], (0, 0)])
+        padded = builder.operator("PAD", [builder.input(shape, zero_point=-77), padding])
+        if kind == "CONV_2D":
+            return builder.conv_2d(padded, 5, kernel, padding="VALID", **options)
+        return builder.depthwise_conv_2d(padded, multiplier, kernel, padding="VALID", **options)
 
     return build
 
@@ -47,6 +69,24 @@ SUITE = Suite(
                 ((1, 4, 5, 3), ((0, 0), (0, 0), (0, 0), (0, 5))),
                 ((2, 2, 2, 2, 2), ((1, 0), (0, 1), (1, 1), (2, 0), (0, 2))),
             )
+        ),
+        *(
+            Case(f"{kind} {kernel} by {sides} {options}", convolution(kind, shape, kernel, sides, **options))
+            for kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
+            for shape, kernel, sides, options in (
+                ((1, 8, 7, 3), (3, 3), (1, 1, 1, 1), {}),
+                ((1, 8, 7, 3), (3, 3), (0, 1, 0, 1), {"stride": (2, 2)}),
+                ((1, 8, 7, 3), (4, 5), (3, 0, 1, 4), {"stride": (3, 1)}),
+                ((2, 5, 5, 4), (3, 3), (2, 2, 2, 2), {}),
+                ((1, 5, 6, 2), (3, 2), (2, 3, 1, 2), {"dilation_h_factor": 2, "dilation_w_factor": 3}),
+                ((1, 1, 9, 6), (1, 5), (0, 0, 4, 0), {}),
+                ((1, 1, 1, 3), (2, 2), (1, 0, 0, 1), {}),
+                ((1, 3, 3, 2), (3, 3), (0, 0, 1, 1), {"fused_activation_function": "RELU6"}),
+            )
+        ),
+        Case(
+            "a depth multiplier",
+            convolution("DEPTHWISE_CONV_2D", (1, 5, 4, 3), (3, 3), (1, 2, 2, 0), multiplier=2),
         ),
         Case("nothing", pad((2, 3), (0, 0), (0, 0))),
         *(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from mcu_deploy.graph.geometry import conv_geometry, effective_filter_size
+from mcu_deploy.graph.geometry import conv_geometry, effective_filter_size, explicit_padding
 from mcu_deploy.graph.ir import DataType, Tensor
 from mcu_deploy.graph.rules.types import REQUANTISE, Options, Problem, Shape, Site, TensorRule, number
 
@@ -124,5 +124,6 @@ def windows(shape: Shape, filter_height: int, filter_width: int, options: Option
     for axis, size, suffix in ((1, filter_height, "h"), (2, filter_width, "w")):
         dilation = number(options, f"dilation_{suffix}_factor") if "dilation_h_factor" in options else 1
         stride = number(options, f"stride_{suffix}")
-        sizes.append(conv_geometry(shape[axis], size, stride, dilation, padding)[0])
+        padded = shape[axis] + sum(explicit_padding(options, axis - 1))
+        sizes.append(conv_geometry(padded, size, stride, dilation, padding)[0])
     return sizes[0], sizes[1]

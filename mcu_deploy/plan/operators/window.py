@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mcu_deploy.graph.geometry import conv_geometry
+from mcu_deploy.graph.geometry import conv_geometry, explicit_padding
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.operators.types import integer
 
@@ -62,8 +62,12 @@ def window_over(operator: Operator, size: tuple[int, int], filter_size: tuple[in
         integer(operator, "dilation_w_factor", 1),
     )
     padding = str(operator.options["padding"])
+    around = [explicit_padding(operator.options, axis) for axis in (0, 1)]
     rows, columns = (
-        conv_geometry(size[axis], filter_size[axis], stride[axis], dilation[axis], padding) for axis in (0, 1)
+        conv_geometry(
+            size[axis] + sum(around[axis]), filter_size[axis], stride[axis], dilation[axis], padding
+        )
+        for axis in (0, 1)
     )
     return Window(
         size,
@@ -71,8 +75,8 @@ def window_over(operator: Operator, size: tuple[int, int], filter_size: tuple[in
         filter_size,
         stride,
         dilation,
-        (rows[1], columns[1]),
-        (rows[2], columns[2]),
+        (around[0][0] + rows[1], around[1][0] + columns[1]),
+        (around[0][1] + rows[2], around[1][1] + columns[2]),
     )
 
 
