@@ -207,6 +207,7 @@ def compile_model(
     Raises:
         ToolMissingError: Vela is not installed.
         ModelError: Vela refuses the model; ``details`` has its last lines.
+        UsageError: memory mode and system configuration contradict each other.
         McuDeployError: it crashed, took too long, or was stopped.
     """
     version = vela_version()
@@ -252,6 +253,12 @@ def _failure(finished: Finished, options: VelaOptions, timeout: float) -> McuDep
     printed = (finished.stdout + "\n" + finished.stderr).splitlines()
     lines = [one_line(line) for line in printed if line.strip() and not re.match(r"\s|Traceback", line)]
     last = re.sub(r"^[A-Za-z_.]*(Error|Exception): ", "", lines[-1]) if lines else "it gave no reason"
+    setting = re.search(r"Invalid configuration of [^']*", last)
+    if setting:
+        return UsageError(
+            f"{options.memory_mode} does not fit {options.system_config} {what}: {setting[0][:300]}",
+            "choose another --npu-memory-mode or --npu-system-config",
+        )
     return ModelError(
         f"Vela cannot compile the model {what}: {last[:300]}",
         "deploy for the CPU: --npu none",

@@ -134,6 +134,13 @@ def test_what_vela_refuses() -> None:
     assert not [line for line in error.value.details if "Traceback" in line]
 
 
+def test_a_memory_mode_that_the_system_lacks() -> None:
+    with pytest.raises(UsageError, match="Dedicated_Sram does not fit Ethos_U55_High_End") as error:
+        compile_model(write_model(npu_models.all_on_npu()), options(memory_mode="Dedicated_Sram"))
+    assert "arena_mem_area=OffChipFlash" in error.value.message
+    assert "--npu-memory-mode" in error.value.hint
+
+
 def test_vela_that_crashes_is_an_error() -> None:
     with pytest.raises(McuDeployError, match=r"Vela (crashed|cannot compile)"):
         compile_model(b"\0\0\0\0TFL3" + bytes(100), options())
