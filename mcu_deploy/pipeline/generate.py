@@ -29,6 +29,7 @@ from mcu_deploy.graph.checks import findings, rejected
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import parse_model, parse_with_defects, read_model_bytes
 from mcu_deploy.graph.text import printable
+from mcu_deploy.npu.strides import model_for_vela
 from mcu_deploy.npu.target import NpuTarget, make_target
 from mcu_deploy.npu.vela import compile_model, memory_ports, vela_options
 from mcu_deploy.pipeline.folder import write_project
@@ -179,7 +180,7 @@ def _compile(
         options.npu_arena_cache,
     )
     with progress.step(f"compile for {options.npu} with Vela"):
-        result = compile_model(model, for_vela)
+        result = compile_model(model_for_vela(model, graph), for_vela)
         ports = memory_ports(for_vela.memory_mode)
         return make_target(for_vela, options.npu_model or "auto", ports, result, graph)
 

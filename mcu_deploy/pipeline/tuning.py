@@ -17,6 +17,7 @@ from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.npu.compiled import read_compiled
 from mcu_deploy.npu.estimate import Estimate
+from mcu_deploy.npu.strides import model_for_vela
 from mcu_deploy.npu.vela import (
     CONFIGURATIONS,
     VelaOptions,
@@ -134,7 +135,7 @@ def _run(
 
 
 def _one(model: bytes, graph: Graph, job: VelaOptions, cancelled: threading.Event) -> dict[str, Any]:
-    result = compile_model(model, job, cancelled=cancelled)
+    result = compile_model(model_for_vela(model, graph), job, cancelled=cancelled)
     return _entry(job, result.estimate, read_compiled(result.model, graph).cpu_operators, None)
 
 

@@ -20,6 +20,7 @@ from mcu_deploy.graph.ir import Tensor
 from mcu_deploy.graph.reader import NPU_OPERATOR, parse_compiled, parse_model
 from mcu_deploy.graph.text import printable
 from mcu_deploy.graph.writer import write_model
+from mcu_deploy.npu.strides import model_for_vela
 from mcu_deploy.npu.vela import compile_model, vela_options, vela_version
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.quantize import compare
@@ -245,7 +246,8 @@ def _npu(model: Int8Model) -> dict[str, Any]:
     try:
         entry["vela"] = vela_version()
         chosen = vela_options(load_board("corstone-300").npu, NPU, None, None, "performance", None)
-        compiled, _ = parse_compiled(compile_model(model.data, chosen).model, "vela")
+        made = compile_model(model_for_vela(model.data, model.graph), chosen)
+        compiled, _ = parse_compiled(made.model, "vela")
     except McuDeployError as error:
         entry["error"] = error.message
         return entry
