@@ -38,6 +38,11 @@ LARGE_CONFIGURATIONS = (*CONFIGURATIONS, "ethos-u65-256")
 TIMEOUT_SECONDS = 1800.0
 
 
+def configurations(system: System) -> tuple[str, ...]:
+    """What a system is measured on."""
+    return LARGE_CONFIGURATIONS if system.large else CONFIGURATIONS
+
+
 def measure(system: System, model: Path, npu: str, cache: Path, folder: Path) -> dict[str, Any]:
     """The documents of one system on one configuration."""
     generate = GenerateOptions(
@@ -66,13 +71,13 @@ def measure(system: System, model: Path, npu: str, cache: Path, folder: Path) ->
                 f"{system.name}, {npu}, {simulator}: {document['first_difference'] or wrong}"
             )
         result[simulator] = document
-    result["arena_memory"] = _arena_memory(generate.output_dir or folder)
+    result["arena_memory"] = arena_memory(generate.output_dir or folder)
     if system.name.startswith("dcase") and result["qemu"]["memory"]["flash_bytes"] > SCENES_LIMIT_BYTES:
         raise McuDeployError(f"{system.name}, {npu}: more than the task's {SCENES_LIMIT_BYTES:,} bytes")
     return result
 
 
-def _arena_memory(project: Path) -> str:
+def arena_memory(project: Path) -> str:
     """The memory that the linker script puts the arena into."""
     script = (project / "generated" / "firmware.ld").read_text(encoding="utf-8")
     return script.partition("*(.arena ")[2].partition("> md_")[2].split()[0]
@@ -171,8 +176,7 @@ def main() -> None:
                 reports[system.name] = report
             if system.name.startswith("audio-sound-event") and (found := published_differences(model)):
                 raise McuDeployError(f"{system.name} is not as published: {found}")
-            usual = LARGE_CONFIGURATIONS if system.large else CONFIGURATIONS
-            chosen = options.npu.split(",") if options.npu else usual
+            chosen = options.npu.split(",") if options.npu else configurations(system)
             results += [measure(system, model, npu, CACHE, Path(folder)) for npu in chosen]
     if options.json:
         text = json.dumps({"deployments": results, "quantised": reports}, indent=1)
