@@ -95,5 +95,6 @@ def test_neither_file_nor_name(text: str, hint: str) -> None:
 
 
 def test_an_onnx_file_is_refused_at_once() -> None:
-    with pytest.raises(InputError, match=r"aclnet_des_53_int8\.onnx, is not a TFLite model"):
-        resolve_model("aclnet-int8")
+    with pytest.raises(InputError, match=r"aclnet_des_53_fp32\.onnx, is not a TFLite model") as caught:
+        resolve_model("aclnet")
+    assert "mcu-deploy quantize aclnet --calibration" in caught.value.hint
