@@ -55,7 +55,7 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
 
 def _model_c(graph: Graph, plan: Plan) -> bytes:
     kernels = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
-    made = [tensor for step in plan.steps for tensor in step.outputs]
+    made = [tensor for step in plan.steps for tensor in step.observed]
     text = (
         environment()
         .get_template("runtime/model.c.j2")
@@ -73,7 +73,7 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
                     "kernel": step.kernel,
                     "parameters": step.parameters,
                     "arguments": _arguments(graph, plan, step, kernel),
-                    "made": [made.index(tensor) for tensor in step.outputs],
+                    "made": [made.index(tensor) for tensor in step.observed],
                 }
                 for step, kernel in zip(plan.steps, kernels, strict=True)
             ],

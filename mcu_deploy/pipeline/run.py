@@ -225,7 +225,7 @@ def _check_record_size(project: Project, stages: Sequence[Stage], runs: int, opt
     tensors = project.planned.tensors
     kept = {*project.graph.inputs, *project.graph.outputs}
     if options.layers:
-        kept |= {index for step in project.plan.steps for index in step.outputs}
+        kept |= {index for step in project.plan.steps for index in step.observed}
     size = sum(tensors[index].bytes + 64 for index in kept)
     for stage in stages:
         size += stage.vectors * (int(np.prod(stage.shape)) * np.dtype(stage.dtype).itemsize + 64)

@@ -18,14 +18,8 @@ from mcu_deploy.npu.compiled import Compiled, network_inputs
 from mcu_deploy.plan.kernels import TARGETS
 from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.operators.types import ETHOS_U, PORTABLE
-from mcu_deploy.plan.planner import (
-    VIEW_REASON,
-    add_views,
-    initial_state,
-    lifetimes,
-    make_step,
-    operator_views,
-)
+from mcu_deploy.plan.placing import VIEW_REASON, add_views, operator_views
+from mcu_deploy.plan.planner import initial_state, lifetimes, make_step
 from mcu_deploy.plan.types import Allocation, Constant, Plan, Step, View
 
 

@@ -23,7 +23,7 @@ from mcu_deploy.plan.operators import (
     transpose_conv,
     variables,
 )
-from mcu_deploy.plan.operators.types import PORTABLE, Kernel, ViewRule
+from mcu_deploy.plan.operators.types import PORTABLE, JoinRule, Kernel, ViewRule
 
 # For each target, the implementations that its core can run.
 TARGETS: Mapping[str, tuple[str, ...]] = {PORTABLE: (PORTABLE,)}
@@ -50,6 +50,9 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
 
 # The kinds of operators that may need no step.
 VIEWS: Mapping[str, ViewRule] = {**movement.VIEWS, **variables.VIEWS}
+
+# The kinds of operators that may need no step if their inputs are made in the right places.
+JOINS: Mapping[str, JoinRule] = {**movement.JOINS}
 
 
 def find_kernel(function: str, implementation: str) -> Kernel:

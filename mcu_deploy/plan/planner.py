@@ -8,13 +8,11 @@ from dataclasses import replace
 from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.plan.folding import fold_padding
-from mcu_deploy.plan.kernels import KERNELS, TARGETS, VIEWS
+from mcu_deploy.plan.kernels import KERNELS, TARGETS
 from mcu_deploy.plan.memory import Buffer, arena_size, plan_memory
 from mcu_deploy.plan.operators.types import PORTABLE
+from mcu_deploy.plan.placing import completed_tensors, find_places
 from mcu_deploy.plan.types import Allocation, Constant, Plan, Step, View
-
-VIEW_REASON = "the same bytes under another name"
-NAME_REASON = "nothing to compute: it names or initialises state"
 
 
 def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
@@ -25,19 +23,17 @@ def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
         target: one of ``kernels.TARGETS``: what the core can run.
     """
     implementations = TARGETS[target]
-    steps: list[Step] = []
-    views: dict[int, View] = {}
-    removed: dict[int, str] = {}
     folded = fold_padding(graph)
+    places = find_places(graph, folded.operators)
+    completed = completed_tensors(folded.operators, places)
+    steps: list[Step] = []
     for operator in folded.operators:
-        found = operator_views(graph, operator)
-        if found is not None:
-            add_views(views, operator, found)
-            removed[operator.index] = VIEW_REASON if found else NAME_REASON
-        else:
+        if operator.index not in places.removed:
             step = make_step(graph, operator, len(steps), implementations)
             absorbed = folded.absorbed.get(operator.index, ())
-            steps.append(replace(step, operators=(*absorbed, operator.index)))
+            whole = completed.get(operator.index, ())
+            steps.append(replace(step, operators=(*absorbed, operator.index), completed=whole))
+    views = places.views
     state = initial_state(graph)
     allocations = _allocate(graph, steps, views, state)
     buffers = [Buffer(one.size, one.first_step, one.last_step) for one in allocations]
@@ -46,7 +42,7 @@ def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
         tuple(allocations),
         views,
         arena_size(buffers, [one.offset for one in allocations]),
-        removed,
+        places.removed,
         state,
     )
 
@@ -58,27 +54,14 @@ def observable_tensors(plan: Plan) -> dict[int, View]:
     the tensors that its observer reports holds them, and where. Tensors that lie in the memory of a graph
     input are not among them: nothing makes them.
     """
-    made = {tensor: View(tensor) for step in plan.steps for tensor in step.outputs}
-    return made | {tensor: view for tensor, view in plan.views.items() if view.tensor in made}
+    made = {tensor: View(tensor) for step in plan.steps for tensor in step.observed}
+    return {tensor: view for tensor, view in plan.views.items() if view.tensor in made} | made
 
 
 def offset_of(plan: Plan, tensor: int) -> int:
     """Where an activation tensor begins in the arena, in bytes."""
     view = plan.views.get(tensor, View(tensor))
     return next(one.offset for one in plan.allocations if one.tensor == view.tensor) + view.offset
-
-
-def operator_views(graph: Graph, operator: Operator) -> tuple[View, ...] | None:
-    """Where the outputs of an operator lie that needs no step, or None."""
-    rule = VIEWS.get(operator.kind)
-    return None if rule is None else rule(graph, operator)
-
-
-def add_views(views: dict[int, View], operator: Operator, found: Sequence[View]) -> None:
-    """Adds an operator's views, as views of tensors that have memory of their own."""
-    for tensor, view in zip(operator.outputs, found, strict=True):
-        root = views.get(view.tensor, View(view.tensor))
-        views[tensor] = View(root.tensor, root.offset + view.offset)
 
 
 def initial_state(graph: Graph) -> dict[int, int | Constant]:
@@ -140,7 +123,9 @@ def lifetimes(
     last = dict(first)
     for step in steps:
         for tensor in step.outputs:
-            first[tensor] = last[tensor] = step.index
+            root = views.get(tensor, View(tensor)).tensor
+            first.setdefault(root, step.index)
+            last[root] = step.index
         for tensor in step.inputs:
             last[views.get(tensor, View(tensor)).tensor] = step.index
     for tensor in graph.outputs:

@@ -56,6 +56,7 @@ class Step:
         constants: the arrays that ``parameters`` refers to.
         scratch_bytes: temporary memory that the kernel needs, planned into the arena.
         macs: multiply-accumulates of the operator as TFLite defines it.
+        completed: tensors that no step makes as a whole, but this one makes the last part of.
     """
 
     index: int
@@ -71,6 +72,12 @@ class Step:
     constants: tuple[Constant, ...] = ()
     scratch_bytes: int = 0
     macs: int = 0
+    completed: tuple[int, ...] = ()
+
+    @property
+    def observed(self) -> tuple[int, ...]:
+        """The tensors that an observer is shown after it."""
+        return self.outputs + self.completed
 
     @property
     def constant_bytes(self) -> int:

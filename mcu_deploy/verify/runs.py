@@ -179,7 +179,7 @@ def _verify_run(
 
 def compared_tensors(graph: Graph, plan: Plan) -> list[int]:
     """The tensors that steps make, as far as the reference has them too."""
-    made = [index for step in plan.steps for index in step.outputs]
+    made = [index for step in plan.steps for index in step.observed]
     return [index for index in made if index < len(graph.tensors)]
 
 
@@ -187,7 +187,7 @@ def _comparable(
     graph: Graph, plan: Plan, records: Sequence[TensorRecord]
 ) -> tuple[list[int], list[TensorRecord]]:
     """``compared_tensors``, and what was recorded without the others."""
-    made = [index for step in plan.steps for index in step.outputs]
+    made = [index for step in plan.steps for index in step.observed]
     if len(records) != len(made):
         raise SimulationError(f"the firmware recorded {len(records)} of {len(made)} tensors (model.tensor)")
     kept = [record for index, record in zip(made, records, strict=True) if index < len(graph.tensors)]

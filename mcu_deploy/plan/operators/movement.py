@@ -17,7 +17,7 @@ from mcu_deploy.graph.ir import Graph, Operator, Tensor
 from mcu_deploy.graph.rules import moves
 from mcu_deploy.plan.operators import gather
 from mcu_deploy.plan.operators.copies import Part, part, raw, strides
-from mcu_deploy.plan.operators.types import Kernel, Lowered, ViewRule, portable
+from mcu_deploy.plan.operators.types import JoinRule, Kernel, Lowered, ViewRule, portable
 from mcu_deploy.plan.types import Constant, View
 
 # Where a tensor may begin inside of another one: what kernels that read whole words may rely on.
@@ -259,6 +259,17 @@ def views(graph: Graph, operator: Operator) -> tuple[View, ...] | None:
     return tuple(found)
 
 
+def joins(graph: Graph, operator: Operator) -> tuple[int, ...] | None:
+    """Where the inputs lie in the output, if each is one run of bytes that begins at a whole word."""
+    wanted = move(graph, operator)
+    for one in wanted.parts:
+        source = graph.tensors[wanted.sources[one.source]]
+        aligned = one.target_offset % max(VIEW_ALIGNMENT, source.dtype.bytes) == 0
+        if source.data is not None or one.run != source.bytes or not aligned:
+            return None
+    return tuple(one.target_offset for one in wanted.parts)
+
+
 _COPY = portable(
     "md_copy", "copied part by part", lower_copy, types="raw", input_array=True, output_array=True
 )
@@ -266,3 +277,5 @@ _COPY = portable(
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {**dict.fromkeys(_MOVES, (_COPY,)), **gather.KERNELS}
 
 VIEWS: Mapping[str, ViewRule] = dict.fromkeys(_MOVES, views)
+
+JOINS: Mapping[str, JoinRule] = dict.fromkeys(("CONCATENATION", "PACK"), joins)

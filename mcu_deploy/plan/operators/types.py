@@ -42,6 +42,8 @@ class Lowered:
 
 # Whether an operator needs no step because its outputs, in their order, lie in memory that is there already.
 ViewRule = Callable[[Graph, Operator], tuple[View, ...] | None]
+# Whether an operator needs no step if its inputs are made inside of its output: at which offsets, in bytes.
+JoinRule = Callable[[Graph, Operator], tuple[int, ...] | None]
 Reason = Callable[[Graph, Operator], str | None]
 # Makes the parameters and constants of an operator; takes a prefix for the constants' names.
 Lowering = Callable[[Graph, Operator, str], Lowered]
