@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness import TARGETS, Build, Case, Suite, parametrize
+from harness import Build, Case, Suite, parametrize
 from moving import integers
 
 from mcu_deploy.graph.builder import GraphBuilder
@@ -26,7 +26,11 @@ def resize(kind: str, shape: tuple[int, ...], size: tuple[int, int], mode: str) 
 
 SUITE = Suite(
     tuple(
-        Case(f"{kind} {shape} to {size} {mode}", resize(f"RESIZE_{kind}", shape, size, mode))
+        Case(
+            f"{kind} {shape} to {size} {mode}",
+            resize(f"RESIZE_{kind}", shape, size, mode),
+            not_on={"npu": "Vela takes this for a copy"} if mode == "both" and shape[1:3] == size else {},
+        )
         for kind in ("BILINEAR", "NEAREST_NEIGHBOR")
         for mode in MODES
         if (kind, mode) != ("BILINEAR", "both")
@@ -45,6 +49,6 @@ SUITE = Suite(
 )
 
 
-@parametrize(SUITE, tuple(TARGETS))
+@parametrize(SUITE)
 def test_resize(case: str, target: str) -> None:
     SUITE.check(case, target)

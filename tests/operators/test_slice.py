@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from harness import TARGETS, Build, Case, Suite, parametrize
+from harness import Build, Case, Suite, parametrize
 from moving import integers, source
 
 from mcu_deploy.graph.builder import GraphBuilder
@@ -85,6 +85,7 @@ SUITE = Suite(
             Case(
                 f"STRIDED_SLICE shrink {mask}",
                 strided((3, 4, 5), (1, -2, 0), (2, 4, 5), (1, 1, 1), shrink_axis_mask=mask),
+                not_on={"npu": "Vela gives a scalar no place"} if mask == 7 else {},
             )
             for mask in range(1, 8)
         ),
@@ -95,6 +96,7 @@ SUITE = Suite(
         Case(
             "STRIDED_SLICE shrink with a mask of the begin",
             strided((3, 4, 5), (2, 0, 0), (3, 4, 5), (1, 1, 1), shrink_axis_mask=1, begin_mask=1),
+            not_on={"npu": "Vela takes no notice of the mask"},
         ),
         Case(
             "STRIDED_SLICE shrink with a stride",
@@ -105,6 +107,6 @@ SUITE = Suite(
 )
 
 
-@parametrize(SUITE, tuple(TARGETS))
+@parametrize(SUITE)
 def test_slice(case: str, target: str) -> None:
     SUITE.check(case, target)

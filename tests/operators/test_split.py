@@ -68,7 +68,11 @@ SUITE = Suite(
             )
         ),
         *(
-            Case(f"UNPACK {shape} along {axis}", unpack(shape, axis))
+            Case(
+                f"UNPACK {shape} along {axis}",
+                unpack(shape, axis),
+                not_on={"npu": "Vela gives a scalar no place"} if len(shape) == 1 else {},
+            )
             for shape, axis in (
                 ((4,), 0),
                 ((3, 4), 0),
