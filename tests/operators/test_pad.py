@@ -8,7 +8,8 @@ import numpy as np
 from harness import Build, Case, Suite, parametrize
 from moving import integers
 
-from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
+from mcu_deploy.graph.ir import DataType
 
 
 def pad(shape: tuple[int, ...], *padding: tuple[int, int], zero_point: int = 3) -> Build:
@@ -34,13 +35,15 @@ def convolution(
     kernel: tuple[int, int],
     sides: tuple[int, int, int, int],
     multiplier: int = 1,
+    dtype: DataType = DataType.INT8,
     **options: Any,
 ) -> Build:
     """A PAD by top, bottom, left and right, which the convolution takes in."""
 
     def build(builder: GraphBuilder) -> int:
+        image = builder.input(shape, zero_point=-77 if dtype is DataType.INT8 else 0, dtype=dtype)
         padding = integers(builder, [(0, 0), sides[:2], sides[2:], (0, 0)])
-        padded = builder.operator("PAD", [builder.input(shape, zero_point=-77), padding])
+        padded = builder.operator("PAD", [image, padding])
         if kind == "CONV_2D":
             return builder.conv_2d(padded, 5, kernel, padding="VALID", **options)
         return builder.depthwise_conv_2d(padded, multiplier, kernel, padding="VALID", **options)
@@ -87,6 +90,20 @@ SUITE = Suite(
         Case(
             "a depth multiplier",
             convolution("DEPTHWISE_CONV_2D", (1, 5, 4, 3), (3, 3), (1, 2, 2, 0), multiplier=2),
+        ),
+        *(
+            Case(
+                f"{kind} on int16",
+                convolution(
+                    kind,
+                    (1, 5, 4, 3),
+                    (3, 3),
+                    (1, 2, 2, 0),
+                    dtype=DataType.INT16,
+                    output=OutputQuantization(0.001, 0),
+                ),
+            )
+            for kind in ("CONV_2D", "DEPTHWISE_CONV_2D")
         ),
         Case("nothing", pad((2, 3), (0, 0), (0, 0))),
         *(
