@@ -4,12 +4,12 @@
  *     cell = clamp(forget * cell + input * modulation)
  *     hidden = output * tanh(cell)
  *
- * LOGISTIC and TANH are TFLite's for 16 bits: straight lines between 256 values of the sigmoid, as
- * tanh(x) = 2 * sigmoid(2 * x) - 1. Their results are Q0.15. */
+ * LOGISTIC and TANH are those of md_sigmoid_q15.h. */
 #ifndef MD_LSTM_CELL_H
 #define MD_LSTM_CELL_H
 
 #include "md_requantize.h"
+#include "md_sigmoid_q15.h"
 
 #include <stdint.h>
 
@@ -40,31 +40,6 @@ typedef struct {
 /* x limited to 16 bits. */
 static inline int32_t md_clamp_s16(int32_t x) {
     return md_clamp(x, INT16_MIN, INT16_MAX);
-}
-
-/* The sigmoid of x / (3 * 4096), |x| below 2^30. */
-static inline int32_t md_logistic_q15(const uint16_t *sigmoid, int32_t x) {
-    const uint32_t magnitude = (uint32_t)(x < 0 ? -x : x);
-    const uint32_t index = magnitude >> 9;
-    uint32_t y = (uint32_t)INT16_MAX << 10;
-    if (index < 255) {
-        const uint32_t slope = (uint32_t)sigmoid[index + 1] - sigmoid[index];
-        y = ((uint32_t)sigmoid[index] << 9) + (magnitude & 511) * slope;
-    }
-    return (int32_t)((x < 0 ? (1u << 25) - y + 511 : y + 512) >> 10);
-}
-
-/* The hyperbolic tangent of x / (3 * 4096), |x| below 2^30. */
-static inline int32_t md_tanh_q15(const uint16_t *sigmoid, int32_t x) {
-    const uint32_t magnitude = (uint32_t)(x < 0 ? -x : x);
-    const uint32_t index = magnitude >> 8;
-    int32_t y = 0xFFFF << 8;
-    if (index < 255) {
-        const int32_t slope = sigmoid[index + 1] - sigmoid[index];
-        y = (sigmoid[index] << 8) + (int32_t)(magnitude & 255) * slope;
-    }
-    y -= 1 << 23;
-    return (x < 0 ? 127 - y : y + 128) >> 8;
 }
 
 /* One cell: the sums that enter its gates, Q3.12; returns the new hidden value before it is limited

@@ -30,6 +30,7 @@ from mcu_deploy.graph.text import printable
 from mcu_deploy.graph.unsupported import way_out
 
 _INT8_ENDS = "convert with inference_input_type=inference_output_type=tf.int8"
+_END_TYPES = (DataType.INT8, DataType.INT16, DataType.INT32, DataType.FLOAT32)
 
 
 def check(graph: Graph, rules: Mapping[str, OperatorRule] | None = None) -> None:
@@ -81,22 +82,20 @@ def arithmetic(graph: Graph) -> str:
     """How the model computes: ``int8``, ``int16``, ``uint8``, ``float32``, ``dynamic range`` or ``float16``.
 
     ``dynamic range`` has int8 weights, ``float16`` has float16 weights, and both have float32 activations.
-    A model that mixes int8 with anything else counts as int8.
+    A model that mixes int8 with anything else counts as int8, and so does int16 with floats at its ends.
     """
     used = {index for operator in graph.operators for index in (*operator.inputs, *operator.outputs)}
     tensors = [graph.tensors[index] for index in sorted(used) if index >= 0]
     activations = {tensor.dtype for tensor in tensors if tensor.data is None}
     constants = {tensor.dtype for tensor in tensors if tensor.data is not None}
-    if DataType.INT8 in activations:
-        return "int8"
+    for dtype in (DataType.INT8, DataType.INT16):
+        if dtype in activations:
+            return str(dtype.value)
     if DataType.FLOAT32 in activations:
         if DataType.INT8 in constants:
             return "dynamic range"
         return "float16" if DataType.FLOAT16 in constants else "float32"
-    for dtype in (DataType.INT16, DataType.UINT8):
-        if dtype in activations:
-            return str(dtype.value)
-    return "int8"
+    return "uint8" if DataType.UINT8 in activations else "int8"
 
 
 _WHOLE_MODELS: Mapping[str, str] = {
@@ -143,8 +142,9 @@ def _end_problems(graph: Graph) -> Iterator[tuple[str, Problem]]:
     for where, indices in (("input", graph.inputs), ("output", graph.outputs)):
         for index in indices:
             tensor = graph.tensors[index]
-            if tensor.dtype not in (DataType.INT8, DataType.INT16):
-                yield where, Problem(tensor, f"is {tensor.dtype.value} instead of int8 or int16", _INT8_ENDS)
+            if tensor.dtype not in _END_TYPES:
+                wanted = ", ".join(dtype.value for dtype in _END_TYPES)
+                yield where, Problem(tensor, f"is {tensor.dtype.value} instead of {wanted}", _INT8_ENDS)
 
 
 def operator_problems(

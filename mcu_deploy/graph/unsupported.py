@@ -12,7 +12,6 @@ _CONSTANT = "fix all shapes before converting, so that the converter folds it"
 _LOGIC = "decide outside of the model, from its outputs"
 _MOVES = "use RESHAPE and TRANSPOSE, which move the same values"
 
-_INT8_ENDS = "convert with inference_input_type=inference_output_type=tf.int8"
 _OTHER = "replace it in the model by supported operators"
 
 # What TFLite Micro has kernels for besides control flow; kinds that are supported here may be among them.
@@ -30,10 +29,8 @@ WAYS_OUT: Mapping[str, str] = {
     "COS": _BEFORE,
     "CUMSUM": "use FULLY_CONNECTED with a triangular matrix",
     "DEPTH_TO_SPACE": _MOVES,
-    "DEQUANTIZE": _INT8_ENDS,
     "DIV": "multiply by the reciprocal, a constant, or by RSQRT",
     "DYNAMIC_UPDATE_SLICE": _STATE,
-    "ELU": "use RELU or LEAKY_RELU",
     "EMBEDDING_LOOKUP": "use GATHER",
     "EQUAL": _LOGIC,
     "EXP": _BEFORE,
@@ -55,7 +52,6 @@ WAYS_OUT: Mapping[str, str] = {
     "LOG_SOFTMAX": "use SOFTMAX, and take the logarithm of the model's outputs",
     "MIRROR_PAD": "use PAD, or CONCATENATION of slices",
     "NOT_EQUAL": _LOGIC,
-    "QUANTIZE": _INT8_ENDS,
     "READ_VARIABLE": _STATE,
     "REDUCE_ALL": _LOGIC,
     "REDUCE_MIN": "use NEG, REDUCE_MAX and NEG",

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from mcu_deploy.plan.operators import (
     activation,
+    conversion,
     convolution,
     elementwise,
     lstm,
@@ -33,6 +34,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     kind: kernels
     for family in (
         activation,
+        conversion,
         convolution,
         elementwise,
         lstm,

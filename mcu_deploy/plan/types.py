@@ -52,7 +52,7 @@ class Step:
         arguments: what the C function is given before the outputs: tensor indices, or the ``Constant.name``
             of an array.
         parameters: fields of the kernel's const struct, by name (``matmul.depth`` for a field of a field):
-            int, or the ``Constant.name`` of an array.
+            int, the ``Constant.name`` of an array, or a C literal.
         constants: the arrays that ``parameters`` refers to.
         scratch_bytes: temporary memory that the kernel needs, planned into the arena.
         macs: multiply-accumulates of the operator as TFLite defines it.

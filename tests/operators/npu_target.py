@@ -30,6 +30,7 @@ DIFFERENCES: Mapping[tuple[str, DataType], int] = {
     ("ELU", DataType.INT8): 1,
     ("LEAKY_RELU", DataType.INT8): 1,
     ("LEAKY_RELU", DataType.INT16): 1,
+    ("SOFTMAX", DataType.INT16): 1,
 }
 
 

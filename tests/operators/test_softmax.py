@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 from harness import Build, Case, Suite, parametrize, run_on_host
 
 from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.ir import DataType
 from mcu_deploy.graph.writer import write_model
 from mcu_deploy.reference.tflm import run_reference
 
@@ -13,6 +17,28 @@ from mcu_deploy.reference.tflm import run_reference
 def softmax(shape: tuple[int, ...], scale: float, beta: float = 1.0) -> Build:
     def build(builder: GraphBuilder) -> int:
         return builder.operator("SOFTMAX", [builder.input(shape, scale, 3)], beta=beta)
+
+    return build
+
+
+def wide(shape: tuple[int, ...], scale: float, beta: float = 1.0) -> Build:
+    """int16 to int16."""
+
+    def build(builder: GraphBuilder) -> int:
+        values = builder.input(shape, scale, 0, dtype=DataType.INT16)
+        return builder.operator("SOFTMAX", [values], scale=2.0**-15, zero_point=0, beta=beta)
+
+    return build
+
+
+def widening(shape: tuple[int, ...], scale: float, beta: float = 1.0) -> Build:
+    """int8 to int16."""
+
+    def build(builder: GraphBuilder) -> int:
+        values = builder.input(shape, scale, 3)
+        return builder.operator(
+            "SOFTMAX", [values], dtype=DataType.INT16, scale=2.0**-16, zero_point=-32768, beta=beta
+        )
 
     return build
 
@@ -29,6 +55,19 @@ SUITE = Suite(
         Case("an image", softmax((1, 2, 3, 4), 0.2)),
         Case("one dimension", softmax((9,), 0.2)),
         Case("steepest that TFLite accepts", softmax((2, 5), 40.0, 2.0)),
+        *(Case(f"int16, depth {depth}", wide((1, depth), 0.0003)) for depth in (1, 2, 3, 12, 100, 5000)),
+        *(
+            Case(f"int16, scale {scale} beta {beta}", wide((4, 20), scale, beta))
+            for scale in (1e-9, 1e-5, 1 / 32768, 0.0007, 0.01, 0.3, 4.9)
+            for beta in (1.0, 0.37)
+        ),
+        Case("int16, many rows", wide((3, 50, 7), 0.0002)),
+        *(Case(f"to int16, depth {depth}", widening((1, depth), 0.1)) for depth in (1, 2, 3, 12, 500, 4095)),
+        *(
+            Case(f"to int16, scale {scale}", widening((4, 20), scale))
+            for scale in (1e-4, 0.003, 0.02, 0.1, 1.0, 4.0, 33.0)
+        ),
+        Case("to int16, many rows", widening((3, 50, 7), 0.02)),
     ),
     seed=25,
 )
@@ -49,11 +88,21 @@ def test_every_difference_of_two_inputs() -> None:
     assert reference.outputs[0].tobytes() == result.outputs[0]
 
 
-def test_many_rows() -> None:
+@pytest.mark.parametrize(
+    ("build", "dtype"),
+    [
+        (softmax((20_000, 4), 0.031), np.int8),
+        (widening((20_000, 4), 0.031), np.int8),
+        (wide((20_000, 4), 0.0001), np.int16),
+    ],
+    ids=("int8", "int8 to int16", "int16"),
+)
+def test_many_rows(build: Build, dtype: type[np.signedinteger[Any]]) -> None:
     """So many that the last bits of reciprocal and exponentials decide how some results round."""
     builder = GraphBuilder("rows", 1)
-    graph = builder.build([softmax((20_000, 4), 0.031)(builder)])
-    values = np.random.default_rng(25).integers(-128, 128, (20_000, 4), dtype=np.int8)
+    graph = builder.build([build(builder)])
+    limits = np.iinfo(dtype)
+    values = np.random.default_rng(25).integers(limits.min, limits.max + 1, (20_000, 4), dtype=dtype)
     (reference,) = run_reference(write_model(graph), [[values]])
     (result,) = run_on_host(graph, [[values]])
     assert reference.outputs[0].tobytes() == result.outputs[0]

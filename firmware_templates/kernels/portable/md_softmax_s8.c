@@ -3,7 +3,7 @@
 
 #include "md_requantize.h"
 
-enum { SUM_INTEGER_BITS = 12, OUTPUT_BITS = 8 };
+enum { SUM_INTEGER_BITS = 12 };
 
 static int32_t leading_zeros(uint32_t x) {
     int32_t count = 0;
@@ -34,7 +34,15 @@ static int32_t largest(const int8_t *x, int32_t depth) {
     return result;
 }
 
-static void softmax_row(const md_softmax_s8_t *p, const int8_t *x, int8_t *y) {
+/* What the elements of a row have in common: the largest, and 2^-exponent * scale, the reciprocal
+ * of their sum. */
+typedef struct {
+    int32_t top;
+    int32_t scale;
+    int32_t exponent;
+} row_t;
+
+static row_t summed(const md_softmax_s8_t *p, const int8_t *x) {
     const int32_t top = largest(x, p->depth);
     int32_t sum = 0;
     for (int32_t i = 0; i < p->depth; i++) {
@@ -48,22 +56,38 @@ static void softmax_row(const md_softmax_s8_t *p, const int8_t *x, int8_t *y) {
     const int32_t headroom = leading_zeros((uint32_t)sum);
     const uint32_t normalised = (uint32_t)sum << headroom;
     const int32_t scale = reciprocal_of_one_plus((int32_t)(normalised - 0x80000000u));
-    const int32_t exponent = SUM_INTEGER_BITS - headroom + 31 - OUTPUT_BITS;
-    for (int32_t i = 0; i < p->depth; i++) {
-        const int32_t steps = top - x[i];
-        int32_t value = 0;
-        /* Where 512 elements and more are equal, each one's share rounds to nothing. */
-        if (steps < p->entries && exponent <= 31) {
-            value = md_rounding_divide_by_pot(
-                md_rounding_doubling_high_mul(scale, p->exponentials[steps]), exponent);
-        }
-        y[i] = (int8_t)md_clamp(value - 128, -128, 127);
+    return (row_t){top, scale, SUM_INTEGER_BITS - headroom + 31};
+}
+
+/* An element's share of the sum in units of 2^-bits. */
+static int32_t share(const md_softmax_s8_t *p, row_t row, int32_t x, int32_t bits) {
+    const int32_t steps = row.top - x;
+    const int32_t exponent = row.exponent - bits;
+    /* Where 512 elements and more are equal, each one's share rounds to nothing. */
+    if (steps >= p->entries || exponent > 31) {
+        return 0;
     }
+    return md_rounding_divide_by_pot(
+        md_rounding_doubling_high_mul(row.scale, p->exponentials[steps]), exponent);
 }
 
 void md_softmax_s8(const md_softmax_s8_t *p, const int8_t *input, int8_t *output) {
-    for (int32_t row = 0; row < p->rows; row++) {
-        softmax_row(p, input, output);
+    for (int32_t i = 0; i < p->rows; i++) {
+        const row_t row = summed(p, input);
+        for (int32_t j = 0; j < p->depth; j++) {
+            output[j] = (int8_t)md_clamp(share(p, row, input[j], 8) - 128, -128, 127);
+        }
+        input += p->depth;
+        output += p->depth;
+    }
+}
+
+void md_softmax_s8_s16(const md_softmax_s8_t *p, const int8_t *input, int16_t *output) {
+    for (int32_t i = 0; i < p->rows; i++) {
+        const row_t row = summed(p, input);
+        for (int32_t j = 0; j < p->depth; j++) {
+            output[j] = (int16_t)md_clamp(share(p, row, input[j], 16) - 32768, -32768, 32767);
+        }
         input += p->depth;
         output += p->depth;
     }

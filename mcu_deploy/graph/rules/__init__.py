@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from mcu_deploy.graph.rules import (
     activation,
+    conversion,
     convolution,
     elementwise,
     lstm,
@@ -20,6 +21,7 @@ from mcu_deploy.graph.rules.types import OperatorRule, ShapeRule
 
 _FAMILIES = (
     activation,
+    conversion,
     convolution,
     elementwise,
     lstm,

@@ -1,33 +1,50 @@
-"""ABS, ELU, HARD_SWISH, LEAKY_RELU, LOGISTIC, RELU, RELU6, RSQRT, SOFTMAX, TANH."""
+"""ABS, ELU, HARD_SWISH, LEAKY_RELU, LOGISTIC, PRELU, RELU, RELU6, RSQRT, SOFTMAX, TANH."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from math import isfinite, sqrt
 
-from mcu_deploy.graph.ir import Tensor
+import numpy as np
+
+from mcu_deploy.errors import ModelError
+from mcu_deploy.graph.ir import DataType, Tensor
 from mcu_deploy.graph.rules.conditions import (
+    ACTIVATIONS,
     INPUT,
     OUTPUT,
     expressible,
     multiplier,
     rescaling,
+    same_type,
     scale_of,
 )
 from mcu_deploy.graph.rules.types import (
     REQUANTISE,
     Condition,
+    Inputs,
     OperatorRule,
+    Options,
     Problem,
+    Shape,
     ShapeRule,
     Site,
+    TensorRule,
+    given,
     same_shape,
+    single,
 )
 
 # TFLM sums the exponentials of SOFTMAX with 12 integer bits.
 MAX_SOFTMAX_DEPTH = 2**12 - 1
 # LOGISTIC and TANH bring int8 to Q4.27 by a multiplier of at least 1/2.
 _LEAST_SIGMOID_SCALE = 2.0**-28
+# They bring int16 to steps of 2**-12 / 3 by an integer of 15 bits.
+_LARGEST_SIGMOID_SCALE = 32767 / (3 * 2**12)
+# SOFTMAX of int16: differences of inputs, in steps of 10/65535, fit 32 bits with a constant added.
+_LARGEST_SOFTMAX_STEP = 2**15 - 2
+# Its sum of exponentials is below 2**31.
+_MAX_WIDE_SOFTMAX_DEPTH = 2**16
 # HARD_SWISH shifts 16-bit numbers right by at most 15.
 _LEAST_HARD_SWISH = 2.0**-16
 # RSQRT shifts its multiplier right by 20 more.
@@ -47,31 +64,58 @@ def _relu6_range(site: Site) -> Iterator[Problem]:
 
 
 def _softmax(site: Site) -> Iterator[Problem]:
-    """As TFLM has it: beta * scale, in steps of 2**-26, above 1; and the output a fraction of 256."""
+    """The output is quantised as TFLM has it: 2**-8, -128; int16 2**-15, 0; int8 to int16 2**-16, -32768."""
     source, output = site.input(0), site.outputs[0]
     beta = _option(site, "beta")
+    if source.dtype is DataType.INT16:
+        yield from _wide_softmax(site, beta)
+        return
     if not isfinite(beta) or beta * scale_of(source) * 2**26 <= 1:
         yield Problem(source, f"beta is {beta:g} and the scale {scale_of(source):g}: too small", REQUANTISE)
-    yield from _quantized_as(output, 1 / 256, -128)
-    if source.shape[-1] > MAX_SOFTMAX_DEPTH:
-        reason = f"is over {source.shape[-1]} values, where at most {MAX_SOFTMAX_DEPTH} are supported"
+    if output.dtype is DataType.INT8:
+        yield from _quantized_as(output, 1 / 256, -128)
+    else:
+        yield from _quantized_as(output, 1 / 65536, -32768, 1e-3)
+    yield from _depth(source, MAX_SOFTMAX_DEPTH)
+
+
+def _wide_softmax(site: Site, beta: float) -> Iterator[Problem]:
+    source, output = site.input(0), site.outputs[0]
+    step = beta * scale_of(source) / 10 * 65535
+    if not 0 <= step <= _LARGEST_SOFTMAX_STEP:
+        reason = f"beta is {beta:g} and the scale {scale_of(source):g}: out of range"
+        yield Problem(source, reason, REQUANTISE)
+    yield from same_type(site)
+    yield from _quantized_as(output, 2.0**-15, 0, 1e-3)
+    yield from _depth(source, _MAX_WIDE_SOFTMAX_DEPTH)
+
+
+def _depth(source: Tensor, most: int) -> Iterator[Problem]:
+    if source.shape[-1] > most:
+        reason = f"is over {source.shape[-1]} values, where at most {most} are supported"
         yield Problem(source, reason, "use fewer classes")
 
 
-def _quantized_as(output: Tensor, scale: float, zero_point: int) -> Iterator[Problem]:
+def _quantized_as(output: Tensor, scale: float, zero_point: int, tolerance: float = 0.0) -> Iterator[Problem]:
+    """``tolerance``: how far from 1 the ratio to ``scale`` may be."""
     assert output.quantization is not None
-    if scale_of(output) != scale or output.quantization.zero_point[0] != zero_point:
+    off = abs(scale_of(output) / scale - 1) > tolerance
+    if off or output.quantization.zero_point[0] != zero_point:
         reason = f"the output does not have the scale 1/{round(1 / scale)} and zero point {zero_point}"
         yield Problem(output, reason, REQUANTISE)
 
 
 def _sigmoid(scale: float, zero_point: int) -> Condition:
     def condition(site: Site) -> Iterator[Problem]:
-        """The output covers the function's whole range, and the input's scale is at least 2**-28."""
-        source = site.input(0)
-        if scale_of(source) < _LEAST_SIGMOID_SCALE:
+        """The output covers the function's whole range; of int16 its scale is 2**-15."""
+        source, output = site.input(0), site.outputs[0]
+        wide = source.dtype is DataType.INT16
+        if not wide and scale_of(source) < _LEAST_SIGMOID_SCALE:
             yield Problem(source, f"its scale of {scale_of(source):g} is too small", REQUANTISE)
-        yield from _quantized_as(site.outputs[0], scale, zero_point)
+        if wide and scale_of(source) > _LARGEST_SIGMOID_SCALE:
+            yield Problem(source, f"its scale of {scale_of(source):g} is too large", REQUANTISE)
+        # TFLM compares logarithms to the base of 2.
+        yield from _quantized_as(output, *((2.0**-15, 0, 6e-4) if wide else (scale, zero_point, 0.0)))
 
     return condition
 
@@ -118,21 +162,49 @@ def _rsqrt(site: Site) -> Iterator[Problem]:
     yield from multiplier(output, real)
 
 
+def _prelu(site: Site) -> Iterator[Problem]:
+    """The ratio of the scales times that of alpha can be expressed."""
+    alpha, output = site.input(1), site.outputs[0]
+    yield from multiplier(output, scale_of(site.input(0)) * scale_of(alpha) / scale_of(output))
+
+
+def _prelu_shape(inputs: Inputs, options: Options) -> Shape:
+    del options
+    values, alpha = given(inputs, 0).shape, given(inputs, 1).shape
+    try:
+        fits = np.broadcast_shapes(values, alpha) == values
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ModelError(f"alpha of the shape {alpha} does not broadcast to the input's {values}")
+    return values
+
+
 def _function(*conditions: Callable[[Site], Iterator[Problem]]) -> OperatorRule:
     return OperatorRule((INPUT,), (OUTPUT,), conditions)
 
 
+def _wide(*conditions: Callable[[Site], Iterator[Problem]]) -> OperatorRule:
+    """For int16, too."""
+    return OperatorRule((_WIDE_INPUT,), (_WIDE_OUTPUT,), (same_type, *conditions))
+
+
+_WIDE_INPUT = TensorRule("input", ACTIVATIONS)
+_WIDE_OUTPUT = TensorRule("output", ACTIVATIONS)
+_ALPHA = TensorRule("alpha", (DataType.INT8,), (0, 1, 2, 3, 4), constant=True)
+
 RULES: Mapping[str, OperatorRule] = {
-    "ABS": _function(rescaling),
+    "ABS": _wide(rescaling),
     "ELU": _function(_elu),
     "HARD_SWISH": _function(_hard_swish),
-    "LEAKY_RELU": _function(rescaling, _leaky_relu),
-    "LOGISTIC": _function(_sigmoid(1 / 256, -128)),
-    "RELU": _function(rescaling),
-    "RELU6": _function(_relu6_range),
+    "LEAKY_RELU": _wide(rescaling, _leaky_relu),
+    "LOGISTIC": _wide(_sigmoid(1 / 256, -128)),
+    "PRELU": OperatorRule((_WIDE_INPUT, _ALPHA), (_WIDE_OUTPUT,), (same_type, rescaling, _prelu)),
+    "RELU": _wide(rescaling),
+    "RELU6": _wide(_relu6_range),
     "RSQRT": _function(_rsqrt),
-    "SOFTMAX": _function(_softmax),
-    "TANH": _function(_sigmoid(1 / 128, 0)),
+    "SOFTMAX": OperatorRule((_WIDE_INPUT,), (_WIDE_OUTPUT,), (_softmax,)),
+    "TANH": _wide(_sigmoid(1 / 128, 0)),
 }
 
-SHAPES: Mapping[str, ShapeRule] = dict.fromkeys(RULES, same_shape)
+SHAPES: Mapping[str, ShapeRule] = {**dict.fromkeys(RULES, same_shape), "PRELU": single(_prelu_shape)}

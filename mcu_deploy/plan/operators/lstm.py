@@ -127,7 +127,7 @@ def _activations(dtype: DataType) -> Reason:
     return reason
 
 
-_HEADERS = ("md_lstm_cell.h", "md_requantize.h")
+_HEADERS = ("md_lstm_cell.h", "md_requantize.h", "md_sigmoid_q15.h")
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "UNIDIRECTIONAL_SEQUENCE_LSTM": (

@@ -20,7 +20,12 @@ PORTABLE = "portable"
 ETHOS_U = "ethos-u"
 
 # How CMSIS-NN abbreviates element types in names.
-ABBREVIATIONS = {DataType.INT8: "s8", DataType.INT16: "s16", DataType.INT32: "s32"}
+ABBREVIATIONS = {
+    DataType.FLOAT32: "f32",
+    DataType.INT8: "s8",
+    DataType.INT16: "s16",
+    DataType.INT32: "s32",
+}
 
 
 @dataclass(frozen=True, eq=False)
