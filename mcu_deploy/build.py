@@ -111,7 +111,7 @@ def build(
             shutil.rmtree(folder)
         _run("configure", ("cmake", "--preset", preset), project, folder, timeout, progress)
     _run("compile", ("ninja", "-C", str(folder)), project, folder, timeout, progress)
-    executable = _executable(folder, preset)
+    executable = executable_path(project, preset)
     if not executable.is_file():
         raise BuildError(f"the build made no {executable.name}", f"see {folder}")
     return Firmware(executable, preset, memory_use(executable) if preset == "target" else None)
@@ -124,14 +124,15 @@ def built(project_dir: Path, preset: str) -> Firmware:
         InputError: it was not built.
         BuildError: the file is not the ELF of a generated project.
     """
-    executable = _executable(project_dir.resolve() / "build" / preset, preset)
+    executable = executable_path(project_dir.resolve(), preset)
     if not executable.is_file():
         raise InputError(f"{project_dir} is not built", f"mcu-deploy build {shlex.quote(str(project_dir))}")
     return Firmware(executable, preset, memory_use(executable) if preset == "target" else None)
 
 
-def _executable(folder: Path, preset: str) -> Path:
-    return folder / ("firmware.elf" if preset == "target" else "firmware")
+def executable_path(project_dir: Path, preset: str) -> Path:
+    """Where ``build`` leaves what it makes with a preset."""
+    return project_dir / "build" / preset / ("firmware.elf" if preset == "target" else "firmware")
 
 
 def _is_configured(folder: Path, project: Path) -> bool:

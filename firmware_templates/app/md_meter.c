@@ -31,10 +31,11 @@ void md_meter_start(void) {
 }
 
 uint64_t md_meter_stop(void) {
-    const uint64_t ticks = md_counter_read() - started;
+    const uint64_t now = md_counter_read();
+    const uint64_t ticks = now - started;
     md_budget_disarm();
     if (budget != 0) {
         budget = budget > ticks ? budget - ticks : 1;
     }
-    return instructions(ticks) - overhead;
+    return instructions(ticks) - overhead - md_counter_cost(started, now);
 }

@@ -2,7 +2,8 @@
  *
  * The program runs in thread mode on the process stack, exceptions on the main stack. So a fault
  * can still be reported when the program's stack has overflowed. From Armv8-M on, PSPLIM makes
- * every overflow fault; before that, the linker script puts the stack at the start of its memory.
+ * every overflow fault; before that, the MPU, where the core has one, lets nothing be written to the
+ * end of the stack.
  */
 #include "board_config.h"
 #include "md_cortex_m.h"
@@ -17,9 +18,6 @@ extern uint32_t md_ld_stack_limit[], md_ld_stack_top[];
 extern uint32_t md_ld_handler_stack_limit[], md_ld_handler_stack_top[];
 
 int main(void);
-#if defined(MD_BOARD_NPU_INTERRUPT)
-void md_npu_interrupt(void); /* of the NPU's driver */
-#endif
 
 #define STACK_PAINT 0xC5C5C5C5u
 
@@ -33,6 +31,8 @@ void md_npu_interrupt(void); /* of the NPU's driver */
 #else
 #define FPSCR_DEFAULT 0u
 #endif
+#define CFSR_MSTKERR (1u << 4)
+#define CFSR_MMARVALID (1u << 7)
 #define CFSR_STKOF (1u << 20)
 #define CFSR_STACKING_FAILED ((1u << 4) | (1u << 5) | (1u << 12) | (1u << 13))
 
@@ -53,6 +53,27 @@ static void enable_core(void) {
 #endif
 }
 
+#if __ARM_ARCH < 8
+#define MPU_TYPE_REGIONS (0xFFu << 8)
+#define MPU_RBAR_REGION_0 (1u << 4)
+#define MPU_RASR_READ_ONLY (5u << 24) /* for privileged code; no access for other */
+#define MPU_RASR_NORMAL_MEMORY (1u << 19)
+#define MPU_RASR_256_BYTES_ENABLE ((7u << 1) | 1u)
+#define MPU_CTRL_ENABLE_WITH_BACKGROUND 5u
+
+enum { GUARD_BYTES = 256 };
+
+/* The last bytes of the stack can be read, to measure it, but not be written. */
+static void guard_stack(void) {
+    if ((MD_MPU_TYPE & MPU_TYPE_REGIONS) != 0u) {
+        MD_MPU_RBAR = (uint32_t)(uintptr_t)md_ld_stack_limit | MPU_RBAR_REGION_0;
+        MD_MPU_RASR = MPU_RASR_READ_ONLY | MPU_RASR_NORMAL_MEMORY | MPU_RASR_256_BYTES_ENABLE;
+        MD_MPU_CTRL = MPU_CTRL_ENABLE_WITH_BACKGROUND;
+        __asm__ volatile("dsb\n\tisb" ::: "memory");
+    }
+}
+#endif
+
 static void init_memory(void) {
     const uint32_t *from = md_ld_data_load;
     for (uint32_t *to = md_ld_data_start; to < md_ld_data_end; to++) {
@@ -70,6 +91,9 @@ __attribute__((used)) static void prepare(void) {
     for (volatile uint32_t *word = md_ld_stack_limit; word < md_ld_stack_top; word++) {
         *word = STACK_PAINT;
     }
+#if __ARM_ARCH < 8
+    guard_stack();
+#endif
     md_counter_init();
 #if defined(MD_BOARD_NPU_INTERRUPT)
     MD_NVIC_ISER(MD_BOARD_NPU_INTERRUPT / 32u) = 1u << (MD_BOARD_NPU_INTERRUPT % 32u);
@@ -117,16 +141,33 @@ static int frame_is_valid(const uint32_t *frame, uint32_t cfsr) {
     return (on_stack || on_handler_stack) && !overflowed && (cfsr & CFSR_STACKING_FAILED) == 0u;
 }
 
+/* The fault's status. What the guard of the stack stopped is told as Armv8-M tells it. */
+static uint32_t fault_status(const uint32_t *frame) {
+    uint32_t cfsr = MD_SCB_CFSR;
+#if __ARM_ARCH < 8
+    const uint32_t guard = address(md_ld_stack_limit);
+    const uint32_t on_access = MD_SCB_MMFAR - guard;
+    const uint32_t on_entry = address(frame) - guard + GUARD_BYTES; /* may lie below, too */
+    if (((cfsr & CFSR_MMARVALID) != 0u && on_access < GUARD_BYTES) ||
+        ((cfsr & CFSR_MSTKERR) != 0u && on_entry < 2u * GUARD_BYTES)) {
+        cfsr |= CFSR_STKOF;
+    }
+#else
+    (void)frame;
+#endif
+    return cfsr;
+}
+
 __attribute__((used, noreturn)) static void report(const uint32_t *frame, uint32_t exception,
                                                    uint32_t exc_return) {
     enum { EXC_RETURN_THREAD = 8, EXIT_FAULT_IN_FAULT = 5 };
     if ((exc_return & EXC_RETURN_THREAD) == 0u) {
         md_exit(EXIT_FAULT_IN_FAULT);
     }
-    const uint32_t cfsr = MD_SCB_CFSR;
+    const uint32_t cfsr = fault_status(frame);
     const int valid = frame_is_valid(frame, cfsr);
     const md_fault_t fault = {
-        .kind = exception == 16u + MD_BOARD_TIMER_INTERRUPT ? MD_FAULT_BUDGET : exception,
+        .kind = exception == MD_BOARD_BUDGET_EXCEPTION ? MD_FAULT_BUDGET : exception,
         .pc = valid ? frame[6] : 0u,
         .lr = valid ? frame[5] : 0u,
         .xpsr = valid ? frame[7] : 0u,
@@ -161,31 +202,14 @@ typedef union {
     uint32_t *stack;
 } vector_t;
 
-#if defined(MD_BOARD_NPU_INTERRUPT)
-#define NPU_VECTOR (16 + MD_BOARD_NPU_INTERRUPT)
-#define LAST_INTERRUPT                                                                             \
-    (MD_BOARD_NPU_INTERRUPT > MD_BOARD_TIMER_INTERRUPT ? MD_BOARD_NPU_INTERRUPT                    \
-                                                       : MD_BOARD_TIMER_INTERRUPT)
-#else
-#define LAST_INTERRUPT MD_BOARD_TIMER_INTERRUPT
-#endif
-
-enum { VECTORS = 16 + LAST_INTERRUPT + 1 };
-
-extern const vector_t md_vectors[VECTORS];
-__attribute__((section(".vectors"), used)) const vector_t md_vectors[VECTORS] = {
+extern const vector_t md_vectors[MD_BOARD_VECTORS];
+/* clang-format off */
+__attribute__((section(".vectors"), used)) const vector_t md_vectors[MD_BOARD_VECTORS] = {
     [0] = {.stack = md_ld_handler_stack_top},
     [1] = {.handler = md_reset},
-#if !defined(NPU_VECTOR)
-    [2 ... VECTORS - 1] = {.handler = exception},
-#else
-    [2 ... NPU_VECTOR - 1] = {.handler = exception},
-    [NPU_VECTOR] = {.handler = md_npu_interrupt},
-#if MD_BOARD_TIMER_INTERRUPT > MD_BOARD_NPU_INTERRUPT
-    [NPU_VECTOR + 1 ... VECTORS - 1] = {.handler = exception},
-#endif
-#endif
+    MD_BOARD_HANDLERS(exception)
 };
+/* clang-format on */
 
 uint32_t md_stack_bytes(void) {
     return address(md_ld_stack_top) - address(md_ld_stack_limit);

@@ -28,6 +28,9 @@ _Noreturn void md_exit(int code);
  * takes does not depend on the count (except in the one call that sees the low word wrap). */
 uint64_t md_counter_read(void);
 
+/* Instructions that the counter itself executed, in interrupts, between two of its readings. */
+uint32_t md_counter_cost(uint64_t from, uint64_t to);
+
 /* Stops the program with a fault (MD_FAULT_BUDGET) after `ticks` more ticks; 0 means never. */
 void md_budget_arm(uint64_t ticks);
 void md_budget_disarm(void);

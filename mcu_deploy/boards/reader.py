@@ -6,7 +6,6 @@ pattern, and a key that nobody reads is an error.
 
 from __future__ import annotations
 
-import difflib
 import itertools
 import re
 import tomllib
@@ -14,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from mcu_deploy.boards.table import ADDRESS_END, Table, suggestion
 from mcu_deploy.boards.types import (
     CORE_TYPES,
     NPU_PRODUCTS,
@@ -21,6 +21,7 @@ from mcu_deploy.boards.types import (
     Board,
     Core,
     Counter,
+    Fvp,
     Memory,
     Npu,
     Simulator,
@@ -28,13 +29,11 @@ from mcu_deploy.boards.types import (
 from mcu_deploy.errors import InputError
 from mcu_deploy.resources import resource_dir
 
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,47}")
 _EXECUTABLE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_INSTANCE = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}")
+_PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}=[A-Za-z0-9_.-]{1,64}")
 _VELA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_SIZE = re.compile(r"([0-9]{1,7}) (bytes|KiB|MiB|GiB)")
-_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
-_ADDRESS_END = 1 << 32
-_COUNTER_KINDS = ("sse",)
+_COUNTER_KINDS = ("sse", "mps2", "systick")
 _MAX_ICOUNT_SHIFT = 10
 
 
@@ -65,14 +64,14 @@ def board_table(name_or_path: str) -> dict[str, Any]:
         if name_or_path not in names:
             raise InputError(
                 f"there is no board {name_or_path!r}",
-                _suggestion(name_or_path, names) or f"boards: {', '.join(names)}",
+                suggestion(name_or_path, names) or f"boards: {', '.join(names)}",
             )
         path = resource_dir("boards") / f"{name_or_path}.toml"
     table = _read_toml(path)
     soc = table.pop("soc", None)
     if soc is None:
         return table
-    return _merge(_read_toml(_soc_path(path, _Table(path.name, {"soc": soc}).name("soc"))), table)
+    return _merge(_read_toml(_soc_path(path, Table(path.name, {"soc": soc}).name("soc"))), table)
 
 
 def _soc_path(board: Path, soc: str) -> Path:
@@ -104,103 +103,6 @@ def _merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _suggestion(word: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(word, known, n=1)
-    return f"did you mean {near[0]!r}?" if near else ""
-
-
-class _Table:
-    """A TOML table that knows where it stands and which of its keys were read."""
-
-    def __init__(self, where: str, values: object) -> None:
-        if not isinstance(values, dict):
-            raise InputError(f"{where} must be a table")
-        self.where = where
-        self._values: dict[str, Any] = values
-        self._known: list[str] = []
-
-    def __contains__(self, key: str) -> bool:
-        self._known.append(key)
-        return key in self._values
-
-    def free_keys(self) -> tuple[str, ...]:
-        """All keys, checked as names, where a table's keys are free; marks them as known."""
-        for key in self._values:
-            if not _NAME.fullmatch(key):
-                raise InputError(f"{self.where}: {key!r} is not a name", "use a-z, 0-9, _ and -")
-        self._known.extend(self._values)
-        return tuple(self._values)
-
-    def _get(self, key: str) -> Any:
-        if key not in self:
-            near = _suggestion(key, [name for name in self._values if name not in self._known])
-            raise InputError(f"{self.where}: {key!r} is missing", near)
-        return self._values[key]
-
-    def table(self, key: str) -> _Table:
-        return _Table(f"{self.where}: [{key}]", self._get(key))
-
-    def text(self, key: str, pattern: re.Pattern[str], what: str) -> str:
-        value = self._get(key)
-        if not isinstance(value, str) or not pattern.fullmatch(value):
-            raise InputError(f"{self.where}: {key} = {value!r} is not {what}")
-        return value
-
-    def name(self, key: str) -> str:
-        return self.text(key, _NAME, "a name of a-z, 0-9, _ and -")
-
-    def choice(self, key: str, choices: Sequence[str]) -> str:
-        value = self._get(key)
-        if value not in choices:
-            raise InputError(
-                f"{self.where}: {key} = {value!r} is not known",
-                _suggestion(str(value), choices) or f"one of {', '.join(choices)}",
-            )
-        return str(value)
-
-    def names(self, key: str, choices: Sequence[str]) -> tuple[str, ...]:
-        value = self._get(key)
-        if not isinstance(value, list):
-            raise InputError(f"{self.where}: {key} must be a list")
-        for item in value:
-            if item not in choices:
-                raise InputError(
-                    f"{self.where}: {key} names {item!r}, which is not known",
-                    _suggestion(str(item), choices) or f"one of {', '.join(choices)}",
-                )
-        if len(set(value)) != len(value):
-            raise InputError(f"{self.where}: {key} names something twice")
-        return tuple(value)
-
-    def integer(self, key: str, low: int, high: int) -> int:
-        value = self._get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-            raise InputError(f"{self.where}: {key} = {value!r} is not a whole number from {low} to {high}")
-        return value
-
-    def address(self, key: str) -> int:
-        value = self.integer(key, 0, _ADDRESS_END - 1)
-        if value % 16:
-            raise InputError(f"{self.where}: {key} = {value:#x} is not a multiple of 16")
-        return value
-
-    def size(self, key: str) -> int:
-        value = self.text(key, _SIZE, 'a size such as "512 KiB"')
-        number, unit = value.split(" ")
-        size = int(number) * _UNITS[unit]
-        if size == 0 or size % 16:
-            raise InputError(f"{self.where}: {key} = {value!r} is not a positive multiple of 16 bytes")
-        return size
-
-    def finish(self) -> None:
-        for key in self._values:
-            if key not in self._known:
-                raise InputError(
-                    f"{self.where}: unknown key {key!r}",
-                    _suggestion(key, self._known) or f"known: {', '.join(dict.fromkeys(self._known))}",
-                )
-
-
 def parse_board(values: object, where: str) -> Board:
     """Checks what ``board_table`` gave.
 
@@ -211,7 +113,7 @@ def parse_board(values: object, where: str) -> Board:
     Raises:
         InputError: it is not valid; says what, and where.
     """
-    table = _Table(where, values)
+    table = Table(where, values)
     name = table.name("name")
     description = table.text("description", re.compile(r"[ -~]{1,200}"), "one line of printable ASCII")
     core = _core(table.table("core")) if "core" in table else None
@@ -234,7 +136,7 @@ def parse_board(values: object, where: str) -> Board:
     return Board(name, description, core, memories, placement, stack_bytes, counter, simulators, npu)
 
 
-def _core(table: _Table) -> Core:
+def _core(table: Table) -> Core:
     cpu = table.choice("cpu", tuple(CORE_TYPES))
     kind = CORE_TYPES[cpu]
     extensions = table.names("extensions", kind.extensions)
@@ -245,13 +147,13 @@ def _core(table: _Table) -> Core:
     return Core(cpu, extensions)
 
 
-def _memories(table: _Table) -> tuple[Memory, ...]:
+def _memories(table: Table) -> tuple[Memory, ...]:
     memories = []
     for name in table.free_keys():
         entry = table.table(name)
         memory = Memory(name, entry.address("origin"), entry.size("size"))
         entry.finish()
-        if memory.end > _ADDRESS_END:
+        if memory.end > ADDRESS_END:
             raise InputError(f"{entry.where}: reaches beyond the 32-bit address space")
         memories.append(memory)
     memories.sort(key=lambda memory: memory.origin)
@@ -261,7 +163,7 @@ def _memories(table: _Table) -> tuple[Memory, ...]:
     return tuple(memories)
 
 
-def _placement(table: _Table, memories: Sequence[Memory]) -> dict[str, tuple[str, ...]]:
+def _placement(table: Table, memories: Sequence[Memory]) -> dict[str, tuple[str, ...]]:
     known = tuple(memory.name for memory in memories)
     placement = {}
     for part in PARTS:
@@ -272,19 +174,19 @@ def _placement(table: _Table, memories: Sequence[Memory]) -> dict[str, tuple[str
     return placement
 
 
-def _counter(table: _Table) -> Counter:
-    counter = Counter(
-        kind=table.choice("kind", _COUNTER_KINDS),
-        counter=table.address("counter"),
-        timer=table.address("timer"),
-        interrupt=table.integer("interrupt", 0, 479),
-        frequency_hz=table.integer("frequency_hz", 1, 10**9),
-    )
+def _counter(table: Table) -> Counter:
+    kind = table.choice("kind", _COUNTER_KINDS)
+    frequency = table.integer("frequency_hz", 1, 10**9)
+    if kind == "systick":
+        counter = Counter(kind, frequency)
+    else:
+        places = table.address("counter"), table.address("timer"), table.integer("interrupt", 0, 479)
+        counter = Counter(kind, frequency, *places)
     table.finish()
     return counter
 
 
-def _npu(table: _Table, memories: Sequence[Memory]) -> Npu:
+def _npu(table: Table, memories: Sequence[Memory]) -> Npu:
     """Registers and memories only where the board has memories; the development machine has none."""
     configs = table.table("system_configs")
     known = tuple(memory.name for memory in memories)
@@ -301,7 +203,7 @@ def _npu(table: _Table, memories: Sequence[Memory]) -> Npu:
     return npu
 
 
-def _simulators(table: _Table, counter: Counter | None) -> tuple[Simulator, ...]:
+def _simulators(table: Table, counter: Counter | None) -> tuple[Simulator, ...]:
     simulators = []
     for name in table.free_keys():
         entry = table.table(name)
@@ -317,14 +219,32 @@ def _simulators(table: _Table, counter: Counter | None) -> tuple[Simulator, ...]
                 )
             simulators.append(Simulator(name, machine=machine, icount_shift=shift))
         elif name == "fvp":
-            executable = entry.text("executable", _EXECUTABLE, "the name of a program")
-            simulators.append(Simulator(name, executable=executable))
+            simulators.append(Simulator(name, fvp=_fvp(entry)))
         else:
             raise InputError(
                 f"{table.where}: there is no simulator {name!r}",
-                _suggestion(name, ("native", "qemu", "fvp")) or "one of native, qemu, fvp",
+                suggestion(name, ("native", "qemu", "fvp")) or "one of native, qemu, fvp",
             )
         entry.finish()
     if not any(simulator.name == "native" for simulator in simulators):
         simulators.append(Simulator("native"))
     return tuple(simulators)
+
+
+def _fvp(table: Table) -> Fvp:
+    programs = table.table("programs")
+    found = {
+        product: programs.text(product, _EXECUTABLE, "the name of a program")
+        for product in NPU_PRODUCTS
+        if product in programs
+    }
+    programs.finish()
+    if not found:
+        raise InputError(f"{programs.where} is empty", f"name one for {', '.join(NPU_PRODUCTS)}")
+    instance = "the name of a part of the model"
+    return Fvp(
+        programs=found,
+        cpu=table.text("cpu", _INSTANCE, instance),
+        npu=table.text("npu", _INSTANCE, instance),
+        parameters=table.texts("parameters", _PARAMETER, "instance.parameter=value"),
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # The parts of a deployment that are placed, in the order in which they choose a memory.
 PARTS = ("stack", "data", "code", "model", "arena")
@@ -19,20 +19,26 @@ class CoreType:
     """A processor that we know how to compile for.
 
     Attributes:
-        extensions: what it can be built with: ``fpu``, ``dsp``, ``mve``.
+        extensions: what it can be built with: ``fpu``, ``fp64`` (double precision), ``dsp``, ``mve``.
         optional: extension to the ``-mcpu`` suffix that takes it away.
+        compiled_as: the core that GCC is told; "" for its own name.
     """
 
     extensions: tuple[str, ...]
     optional: Mapping[str, str]
+    compiled_as: str = ""
 
+
+_HELIUM = CoreType(("fpu", "dsp", "mve"), {"fpu": "+nofp", "mve": "+nomve"})
 
 CORE_TYPES: Mapping[str, CoreType] = {
     "cortex-m3": CoreType((), {}),
     "cortex-m4": CoreType(("fpu", "dsp"), {"fpu": "+nofp"}),
-    "cortex-m7": CoreType(("fpu", "dsp"), {"fpu": "+nofp"}),
+    "cortex-m7": CoreType(("fpu", "fp64", "dsp"), {"fpu": "+nofp", "fp64": "+nofp.dp"}),
     "cortex-m33": CoreType(("fpu", "dsp"), {"fpu": "+nofp", "dsp": "+nodsp"}),
-    "cortex-m55": CoreType(("fpu", "dsp", "mve"), {"fpu": "+nofp", "mve": "+nomve"}),
+    "cortex-m55": _HELIUM,
+    # GCC 12 does not know it; it executes all that an M55 does.
+    "cortex-m85": replace(_HELIUM, compiled_as="cortex-m55"),
 }
 
 
@@ -41,7 +47,7 @@ class Core:
     """The processor of a board.
 
     Attributes:
-        cpu: GCC's name of it, a key of ``CORE_TYPES``.
+        cpu: a key of ``CORE_TYPES``.
         extensions: those that this chip has and the build may use.
     """
 
@@ -51,13 +57,14 @@ class Core:
     @property
     def compiler_options(self) -> tuple[str, ...]:
         """GCC options that select the core and the calling convention."""
-        suffixes = [
-            suffix
-            for extension, suffix in CORE_TYPES[self.cpu].optional.items()
-            if extension not in self.extensions
-        ]
+        kind = CORE_TYPES[self.cpu]
+        missing = {extension for extension in kind.optional if extension not in self.extensions}
+        if "fpu" in missing:
+            missing.discard("fp64")
+        suffixes = [suffix for extension, suffix in kind.optional.items() if extension in missing]
         abi = "hard" if "fpu" in self.extensions else "soft"
-        return (f"-mcpu={self.cpu}{''.join(suffixes)}", "-mthumb", f"-mfloat-abi={abi}")
+        name = kind.compiled_as or self.cpu
+        return (f"-mcpu={name}{''.join(suffixes)}", "-mthumb", f"-mfloat-abi={abi}")
 
 
 @dataclass(frozen=True)
@@ -80,17 +87,34 @@ class Counter:
 
     Attributes:
         kind: which ``counter_<kind>.c`` of the platform drives it.
-        counter: address of the counter.
-        timer: address of the timer that compares with it.
-        interrupt: number of the timer's interrupt (0 is exception 16).
         frequency_hz: of the counter.
+        counter: address of the counter; this and the next two: 0 for SysTick, which is part of the core.
+        timer: address of the timer that keeps the budget.
+        interrupt: number of the timer's interrupt (0 is exception 16).
     """
 
     kind: str
-    counter: int
-    timer: int
-    interrupt: int
     frequency_hz: int
+    counter: int = 0
+    timer: int = 0
+    interrupt: int = 0
+
+
+@dataclass(frozen=True)
+class Fvp:
+    """An Arm Fixed Virtual Platform of a board.
+
+    Attributes:
+        programs: by NPU product (``ethos-u55``) the program that has it; the first runs what needs no NPU.
+        cpu: the core's instance in the model.
+        npu: the NPU's.
+        parameters: what the board needs besides, as ``instance.parameter=value``.
+    """
+
+    programs: Mapping[str, str]
+    cpu: str
+    npu: str
+    parameters: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -101,13 +125,13 @@ class Simulator:
         name: ``native``, ``qemu`` or ``fvp``.
         machine: QEMU's machine name.
         icount_shift: an instruction takes ``2**icount_shift`` ns of QEMU's virtual time.
-        executable: of an FVP.
+        fvp: where it is one.
     """
 
     name: str
     machine: str = ""
     icount_shift: int = 0
-    executable: str = ""
+    fvp: Fvp | None = None
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,7 @@ _RUN_OPTIONS = _options(
         help=f"Time after a detection without another. Default: {SUPPRESS_SECONDS}.",
     ),
     _TIMEOUT_OPTION,
+    click.option("-v", "--verbose", is_flag=True, help="Tell the simulator's command line."),
 )
 
 _PROJECT_ARGUMENT = click.argument("project", type=click.Path(path_type=Path))
@@ -211,9 +212,13 @@ def build(project: Path, simulator: str | None) -> None:
 @click.option(
     "--stream", is_flag=True, help="Take the recordings as streams; PROJECT must have been generated so."
 )
+@click.option("--dry-run", is_flag=True, help="Print the simulator's command line, and run nothing.")
 @_RUN_OPTIONS
-def run(project: Path, simulator: str | None, **options: Any) -> None:
+def run(project: Path, simulator: str | None, dry_run: bool, **options: Any) -> None:
     """Run the firmware of PROJECT on inputs; what it computed is kept for ``verify``."""
+    if dry_run:
+        click.echo(pipeline.dry_run(project, RunOptions(simulator=simulator, **options)))
+        return
     count = pipeline.run(project, RunOptions(simulator=simulator, **options), Progress(sys.stderr))
     again = f"mcu-deploy verify {shlex.quote(str(project))}"
     click.echo(f"{count} input{'s' if count != 1 else ''} run; compare: {again}")

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 
-from mcu_deploy.boards.types import Board
+from mcu_deploy.boards.types import Board, Counter, Npu
 from mcu_deploy.codegen.environment import environment
 from mcu_deploy.codegen.project import SourceSet, template_files
 
 _FOLDER = PurePosixPath("src", "platform")
 _CONFIG = PurePosixPath("generated", "board_config.h")
+
+# Exception numbers; 0 and 1 are the stack and the reset.
+_FIRST_EXCEPTION, _PENDSV, _SYSTICK, _INTERRUPT_0 = 2, 14, 15, 16
+_LAST_OF_THE_CORE = 15
 
 
 def platform_sources(board: Board, uses_npu: bool = False) -> tuple[SourceSet, ...]:
@@ -34,18 +39,46 @@ def _host() -> SourceSet:
 
 def _target(board: Board, uses_npu: bool) -> SourceSet:
     assert board.counter is not None
-    npu_interrupt = board.npu.interrupt if uses_npu and board.npu else None
     sources = ("cortex_m.c", "semihosting.c", f"counter_{board.counter.kind}.c")
     files = template_files("platform", ("md_platform.h", "md_cortex_m.h", *sources))
-    config = (
-        environment()
-        .get_template("platform/board_config.h.j2")
-        .render(counter=board.counter, npu_interrupt=npu_interrupt)
-    )
     return SourceSet(
         name="platform_target",
-        files={**files, _CONFIG: config.encode()},
+        files={**files, _CONFIG: _config(board.counter, board.npu if uses_npu else None)},
         sources=tuple(_FOLDER / name for name in sources),
         include_dirs=(_FOLDER, _CONFIG.parent),
         only_for="target",
     )
+
+
+def _config(counter: Counter, npu: Npu | None) -> bytes:
+    """``board_config.h``."""
+    handlers, last, budget = {}, _LAST_OF_THE_CORE, _INTERRUPT_0 + counter.interrupt
+    if counter.kind == "systick":
+        handlers[_SYSTICK], budget = "md_systick_interrupt", _PENDSV
+    if npu is not None:
+        handlers[_INTERRUPT_0 + npu.interrupt] = "md_npu_interrupt"
+    last = max(last, budget, *handlers)
+    return (
+        environment()
+        .get_template("platform/board_config.h.j2")
+        .render(
+            counter=counter,
+            budget_exception=budget,
+            npu_interrupt=npu.interrupt if npu else None,
+            vectors=last + 1,
+            handlers=sorted(handlers.values()),
+            ranges=_ranges(handlers, last),
+        )
+        .encode()
+    )
+
+
+def _ranges(handlers: Mapping[int, str], last: int) -> list[tuple[int, int, str]]:
+    """First exception, last one, handler: those of ``handlers``, and ``report`` for all between."""
+    ranges, first = [], _FIRST_EXCEPTION
+    for number, handler in sorted(handlers.items()):
+        if first < number:
+            ranges.append((first, number - 1, "report"))
+        ranges.append((number, number, handler))
+        first = number + 1
+    return [*ranges, (first, last, "report")] if first <= last else ranges

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from mcu_deploy.boards.types import Simulator
-from mcu_deploy.build import Firmware
+from mcu_deploy.build import Firmware, executable_path
 from mcu_deploy.build import build as build_firmware
 from mcu_deploy.errors import InputError
 from mcu_deploy.inputs import InputVector, Stream, stream_windows, window_samples
@@ -15,7 +16,14 @@ from mcu_deploy.pipeline.generate import prepare, write
 from mcu_deploy.pipeline.options import DeployOptions, RunOptions, check_options
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.pipeline.project import Project, load_project
-from mcu_deploy.pipeline.run import Batch, collect_inputs, load_batch, run_batch, time_limit
+from mcu_deploy.pipeline.run import (
+    Batch,
+    collect_inputs,
+    command_line,
+    load_batch,
+    run_batch,
+    time_limit,
+)
 from mcu_deploy.simulate import runner
 from mcu_deploy.tools import versions
 from mcu_deploy.verify import document as entries
@@ -45,9 +53,10 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
     inputs = _ready(project, simulator, options.run, progress)
     write(prepared, progress)
     with exclusive(project.folder):
-        firmware = build_project(project, simulator, progress)
+        firmware = build_project(project, runner.preset_for(simulator), progress)
         document["memory"] = entries.memory_entry(project.plan, firmware.memory, None)
         document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
+        _tell(project, firmware, simulator, inputs, options.run, progress)
         with progress.step(f"run on {simulator.name}"):
             batch = run_batch(project, firmware, simulator, inputs, options.run)
     _judge(project, firmware, batch, options.run.timeout, progress, document)
@@ -57,7 +66,7 @@ def _ready(
     project: Project, simulator: Simulator, options: RunOptions, progress: Progress
 ) -> list[InputVector] | list[Stream]:
     """The inputs, once it is known that the simulator is there: both can be refused before any work."""
-    runner.require(simulator, project.board)
+    runner.require(simulator, project.board, project.npu_configuration)
     _require_npu(project, simulator)
     with progress.step("read the inputs"):
         return collect_inputs(project, options)
@@ -81,23 +90,37 @@ def _require_npu(project: Project, simulator: Simulator) -> None:
         )
 
 
-def build_project(project: Project, simulator: Simulator, progress: Progress) -> Firmware:
-    """Compiles the project for a simulator of its board.
+def _tell(
+    project: Project,
+    firmware: Firmware,
+    simulator: Simulator,
+    inputs: Sequence[InputVector | Stream],
+    options: RunOptions,
+    progress: Progress,
+) -> None:
+    if options.verbose:
+        progress.note(command_line(project, firmware.executable, simulator, inputs, options))
+
+
+def build_project(project: Project, preset: str, progress: Progress) -> Firmware:
+    """Compiles the project: with the preset ``target`` for its board, with ``host`` for this computer.
 
     Raises:
         BuildError, MemoryOverflowError, ToolMissingError: it did not come to a firmware.
     """
-    preset = runner.preset_for(simulator)
     with progress.step(f"build for {'this computer' if preset == 'host' else project.board.name}"):
         return build_firmware(project.folder, preset, BUILD_TIMEOUT)
 
 
 def build(folder: Path, simulator: str | None, progress: Progress) -> Path:
-    """The step ``build`` alone; returns the executable."""
+    """The step ``build`` alone, for the board unless a simulator is named; returns the executable."""
     project = load_project(folder)
-    found = runner.find_simulator(project.board, simulator)
+    if simulator is not None:
+        preset = runner.preset_for(runner.find_simulator(project.board, simulator))
+    else:
+        preset = "target" if project.board.core is not None else "host"
     with exclusive(folder):
-        return build_project(project, found, progress).executable
+        return build_project(project, preset, progress).executable
 
 
 def run(folder: Path, options: RunOptions, progress: Progress) -> int:
@@ -111,10 +134,21 @@ def run(folder: Path, options: RunOptions, progress: Progress) -> int:
     simulator = runner.find_simulator(project.board, options.simulator)
     inputs = _ready(project, simulator, options, progress)
     with exclusive(folder):
-        firmware = build_project(project, simulator, progress)
+        firmware = build_project(project, runner.preset_for(simulator), progress)
+        _tell(project, firmware, simulator, inputs, options, progress)
         with progress.step(f"run on {simulator.name}"):
             batch = run_batch(project, firmware, simulator, inputs, options)
     return len(batch.inputs)
+
+
+def dry_run(folder: Path, options: RunOptions) -> str:
+    """The command line that ``run`` would start, for a shell; nothing is built or run."""
+    check_options(options)
+    project = load_project(folder)
+    simulator = runner.find_simulator(project.board, options.simulator)
+    _require_npu(project, simulator)
+    executable = executable_path(folder, runner.preset_for(simulator))
+    return command_line(project, executable, simulator, collect_inputs(project, options), options)
 
 
 def verify(folder: Path, timeout: float, progress: Progress, document: dict[str, Any]) -> None:

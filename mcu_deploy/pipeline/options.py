@@ -62,6 +62,7 @@ class RunOptions:
         threshold: of the score of a detection.
         smooth: seconds over which scores are averaged.
         suppress: seconds after a detection without another.
+        verbose: tell the simulator's command line.
     """
 
     simulator: str | None = None
@@ -78,6 +79,7 @@ class RunOptions:
     threshold: float | None = None
     smooth: float | None = None
     suppress: float | None = None
+    verbose: bool = False
 
 
 @dataclass(frozen=True)

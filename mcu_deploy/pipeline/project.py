@@ -70,6 +70,11 @@ class Project:
         return any(step.implementation == ETHOS_U for step in self.plan.steps)
 
     @property
+    def npu_configuration(self) -> str:
+        """The NPU that the firmware drives, such as ``ethos-u55-128``, or ``none``."""
+        return self.npu.options.configuration if self.npu and self.uses_npu else "none"
+
+    @property
     def score_quantization(self) -> tuple[float, int] | None:
         """Scale and zero point of the first output, if it is a score for each label; else None.
 

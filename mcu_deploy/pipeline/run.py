@@ -169,11 +169,32 @@ def run_batch(
             stages=[stage.index for stage in stages],
             timeout=time_limit(options.timeout, len(inputs)),
             budget=instruction_budget(project),
+            npu=project.npu_configuration,
         ),
     )
     batch = Batch(digest, simulator.name, options.layers, tuple(given), tuple(inputs), record)
     write_atomically(folder / _MANIFEST, _manifest(project, batch).encode())
     return batch
+
+
+def command_line(
+    project: Project,
+    executable: Path,
+    simulator: Simulator,
+    given: Sequence[InputVector | Stream],
+    options: RunOptions,
+) -> str:
+    """What ``run_batch`` starts, for a shell.
+
+    Raises:
+        InputError, ToolMissingError: see ``runner.command_line``.
+    """
+    folder = (project.folder / RUN_FOLDER).resolve()
+    timeout = time_limit(options.timeout, len(windows_of(given, project.frontend)))
+    command = runner.command_line(
+        simulator, project.board, executable.resolve(), folder, project.npu_configuration, timeout
+    )
+    return f"cd {shlex.quote(str(folder))} && {command}"
 
 
 def instruction_budget(project: Project) -> int:

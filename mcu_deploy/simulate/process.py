@@ -46,6 +46,7 @@ def run_bounded(
     file_limits: Mapping[Path, int] | None = None,
     log_limit: int = 16 << 20,
     cancelled: threading.Event | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Finished:
     """Runs a program in a session of its own and kills the whole of it when it exceeds a bound.
 
@@ -59,6 +60,7 @@ def run_bounded(
         file_limits: sizes in bytes that files it writes must not exceed.
         log_limit: the same for its stdout and stderr.
         cancelled: kills it when set, by another thread.
+        environment: variables to set besides those that are.
 
     Raises:
         ToolMissingError: there is no such program.
@@ -73,7 +75,7 @@ def run_bounded(
             process = subprocess.Popen(
                 arguments,
                 cwd=cwd,
-                env={**os.environ, "LC_ALL": "C"},
+                env={**os.environ, **(environment or {}), "LC_ALL": "C"},
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,

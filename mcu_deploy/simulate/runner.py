@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 import shlex
 import signal
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from mcu_deploy.boards.types import Board, Simulator
 from mcu_deploy.build import Firmware
-from mcu_deploy.errors import InputError, McuDeployError, SimulationError, ToolMissingError
-from mcu_deploy.simulate import native, qemu
+from mcu_deploy.errors import InputError, McuDeployError, SimulationError
+from mcu_deploy.simulate import fvp, native, qemu
 from mcu_deploy.simulate.npu_failures import NpuFailureError
 from mcu_deploy.simulate.process import Finished, run_bounded
 from mcu_deploy.simulate.records import (
@@ -46,22 +47,47 @@ class RunOptions:
         stages: front-end stages to record, by index.
         timeout: wall time in seconds for the whole batch.
         budget: instructions that one run may use, on a simulator that counts them.
+        npu: the configuration that the model was compiled for, which an FVP must have; or ``none``.
     """
 
     flags: Flags = Flags.NONE
     stages: Sequence[int] = ()
     timeout: float = 600.0
     budget: int = DEFAULT_BUDGET
+    npu: str = "none"
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a simulator is started.
+
+    Attributes:
+        arguments: the program and its arguments.
+        scale: how its ticks become instructions.
+        environment: variables that it needs.
+        explain: makes an error of the messages of a run that failed, if it knows them.
+    """
+
+    arguments: tuple[str, ...]
+    scale: Scale = field(default_factory=Scale)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    explain: Callable[[Finished], McuDeployError | None] = lambda _: None
 
 
 def find_simulator(board: Board, name: str | None) -> Simulator:
     """The board's simulator called ``name``; its first if None.
 
     Raises:
-        InputError: the board has no such simulator.
+        InputError: the board has no such simulator, or none for its processor and none was named.
     """
     if name is None:
-        return board.simulators[0]
+        first = board.simulators[0]
+        if first.name == "native" and board.core is not None:
+            raise InputError(
+                f"nothing here simulates {board.name}",
+                "make its firmware by generate and build, or run the same C here by --simulator native",
+            )
+        return first
     for simulator in board.simulators:
         if simulator.name == name:
             return simulator
@@ -71,13 +97,30 @@ def find_simulator(board: Board, name: str | None) -> Simulator:
     )
 
 
-def require(simulator: Simulator, board: Board) -> None:
+def require(simulator: Simulator, board: Board, npu: str = "none") -> None:
     """Finds out early that a simulator is not there.
 
     Raises:
         ToolMissingError: it is not; the hint says how to get it.
+        InputError: it does not have the NPU.
     """
-    _prepare(simulator, board, Path("firmware"))
+    _prepare(simulator, board, Path("firmware"), Path(), npu, 1)
+
+
+def command_line(
+    simulator: Simulator, board: Board, executable: Path, run_dir: Path, npu: str, timeout: float
+) -> str:
+    """What ``run`` would start, for a shell in ``run_dir``; an FVP need not be there.
+
+    Raises:
+        ToolMissingError: QEMU is not there.
+        InputError: the simulator does not have the NPU.
+    """
+    if simulator.fvp is not None:
+        program = fvp.program_for(simulator.fvp, board.name, npu)
+        found = str(fvp.find(program) or program)
+        return shlex.join(fvp.command(simulator.fvp, found, executable, run_dir, npu, timeout))
+    return shlex.join(_prepare(simulator, board, executable, run_dir, npu, timeout).arguments)
 
 
 def preset_for(simulator: Simulator) -> str:
@@ -110,7 +153,8 @@ def run(
     """
     options = options or RunOptions()
     executable = firmware.executable.resolve()
-    arguments, scale = _prepare(simulator, board, executable)
+    launch = _prepare(simulator, board, executable, run_dir, options.npu, options.timeout)
+    scale = launch.scale
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / RECORDS_FILE).unlink(missing_ok=True)
@@ -119,31 +163,39 @@ def run(
     ticks = (options.budget << scale.shift) // scale.multiplier if scale.multiplier else 0
     write_inputs(run_dir / INPUTS_FILE, inputs, options.flags, options.stages, scale, min(ticks, 2**63))
     runs = sum(entry.windows if isinstance(entry, StreamInput) else 1 for entry in inputs)
-    return execute(arguments, executable, runs, run_dir, options.timeout)
+    return execute(launch, executable, runs, run_dir, options.timeout)
 
 
-def _prepare(simulator: Simulator, board: Board, executable: Path) -> tuple[tuple[str, ...], Scale]:
-    if simulator.name == "native":
-        return native.command(executable), Scale()
+def _prepare(
+    simulator: Simulator, board: Board, executable: Path, run_dir: Path, npu: str, timeout: float
+) -> Launch:
+    if simulator.fvp is not None:
+        name = fvp.program_for(simulator.fvp, board.name, npu)
+        path = fvp.require(name)
+        arguments = fvp.command(simulator.fvp, str(path), executable, run_dir, npu, timeout)
+        return Launch(arguments, Scale(), fvp.environment(path), partial(fvp.explain, name))
     if simulator.name == "qemu":
-        arguments = qemu.command(simulator, executable)
-        return arguments, qemu.scale(simulator, board.counter) if board.counter else Scale()
-    raise ToolMissingError(
-        f"running on {simulator.executable} is not implemented in this version",
-        f"use --simulator {' or '.join(s.name for s in board.simulators if s.name != simulator.name)}",
-    )
+        scale = qemu.scale(simulator, board.counter) if board.counter else Scale()
+        return Launch(qemu.command(simulator, executable), scale)
+    return Launch(native.command(executable))
 
 
-def execute(
-    arguments: Sequence[str], executable: Path, expected_runs: int, run_dir: Path, timeout: float
-) -> RunRecord:
+def execute(launch: Launch, executable: Path, expected_runs: int, run_dir: Path, timeout: float) -> RunRecord:
     """Runs a simulator in ``run_dir``, where ``inputs.bin`` lies, and judges how it ended.
 
     Raises:
         SimulationError: see ``run``.
+        ToolMissingError: the simulator did not start for want of something.
     """
     records = run_dir / RECORDS_FILE
-    finished = run_bounded(arguments, run_dir, timeout, run_dir, {records: MAX_RECORDS_BYTES})
+    finished = run_bounded(
+        launch.arguments,
+        run_dir,
+        timeout,
+        run_dir,
+        {records: MAX_RECORDS_BYTES},
+        environment=launch.environment,
+    )
     if finished.stopped == "timeout":
         raise SimulationError(
             f"the firmware did not end within {timeout:g} s and was stopped",
@@ -168,6 +220,9 @@ def execute(
     except NpuFailureError:
         raise
     except SimulationError as error:
+        known = launch.explain(finished)
+        if known is not None:
+            raise known from None
         raise SimulationError(f"{_ending(finished)}; {error.message}", f"see {run_dir}") from None
     if finished.returncode != 0:
         raise SimulationError(f"{_ending(finished)}, although its records are complete", f"see {run_dir}")

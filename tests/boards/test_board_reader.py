@@ -47,6 +47,24 @@ def test_corstone_has_the_memories_of_an547() -> None:
     assert [simulator.name for simulator in board.simulators] == ["qemu", "fvp", "native"]
 
 
+@pytest.mark.parametrize(
+    ("cpu", "extensions", "options"),
+    [
+        ("cortex-m3", [], ("-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft")),
+        ("cortex-m4", ["dsp"], ("-mcpu=cortex-m4+nofp", "-mthumb", "-mfloat-abi=soft")),
+        ("cortex-m7", ["fpu", "fp64", "dsp"], ("-mcpu=cortex-m7", "-mthumb", "-mfloat-abi=hard")),
+        ("cortex-m7", ["fpu", "dsp"], ("-mcpu=cortex-m7+nofp.dp", "-mthumb", "-mfloat-abi=hard")),
+        ("cortex-m7", ["dsp"], ("-mcpu=cortex-m7+nofp", "-mthumb", "-mfloat-abi=soft")),
+        ("cortex-m85", ["fpu", "dsp", "mve"], ("-mcpu=cortex-m55", "-mthumb", "-mfloat-abi=hard")),
+    ],
+)
+def test_cores_and_their_compiler_options(cpu: str, extensions: list[str], options: tuple[str, ...]) -> None:
+    core = {"cpu": cpu, "extensions": extensions}
+    board = parse_board(board_table("corstone-300") | {"core": core}, "test")
+    assert board.core is not None
+    assert board.core.compiler_options == options
+
+
 def test_a_board_outlives_json() -> None:
     table = json.loads(json.dumps(board_table("corstone-300")))
     assert parse_board(table, "deployment.json") == load_board("corstone-300")
@@ -90,6 +108,9 @@ def test_a_copy_elsewhere_finds_the_soc_file(write: Write) -> None:
         ('soc = "sse-300"', "", "unknown key 'memories'", ""),
         ("name =", "name", "not valid TOML", ""),
         ('"isram", "ddr"]\n\n[stack]', '"isran"]\n\n[stack]', "names 'isran'", "did you mean 'isram'?"),
+        ("[simulators.fvp.programs]", "[simulators.fvp.programs]\nu55 = 1", "unknown key 'u55'", "ethos-u55"),
+        ('cpu = "cpu0"', 'cpu = "a=b"', "is not the name of a part of the model", ""),
+        ('disable-visualisation=1"', 'x=$(id)"', "which is not instance.parameter=value", ""),
         ("[npu]", '[npu]\nmemory_mode = "a;b"', "is not the name of a configuration", ""),
         ("[npu]", "[npu]\nbase = 8", "not a multiple of 16", ""),
         ("[npu]", "[npu]\ninterrupt = 480", "interrupt = 480 is not a whole number", ""),
@@ -110,7 +131,7 @@ def test_a_wrong_board_file_is_refused(write: Write, old: str, new: str, message
 @pytest.mark.parametrize(
     ("extra", "message"),
     [
-        ('[core]\ncpu = "cortex-m85"', "cpu = 'cortex-m85' is not known"),
+        ('[core]\ncpu = "cortex-m99"', "cpu = 'cortex-m99' is not known"),
         ('[core]\nextensions = ["fpu", "mve"]', "every cortex-m55 has 'dsp'"),
         ('[core]\nextensions = ["sve"]', "extensions names 'sve'"),
         ('[counter]\nkind = "dwt"', "kind = 'dwt' is not known"),

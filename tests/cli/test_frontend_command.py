@@ -363,7 +363,7 @@ BAD_CHECKS: dict[str, tuple[tuple[object, ...], int, str]] = {
     "an unknown arithmetic": (("micronet-kws", "--arithmetic", "neon"), 2, "'neon' is not one of"),
     "an unknown board": (("micronet-kws", "--board", "corstone-3000"), 2, "did you mean 'corstone-300'?"),
     "an unknown simulator": (("micronet-kws", "--simulator", "spike"), 2, "has no simulator 'spike'"),
-    "a simulator that is to come": (("micronet-kws", "--simulator", "fvp"), 4, "not implemented"),
+    "a simulator that is not installed": (("micronet-kws", "--simulator", "fvp"), 4, "cannot find FVP"),
     "a missing recording": (("micronet-kws", "--input", "nothing.wav"), 2, "is not a file"),
     "a missing model": (("micronet-kws", "--model", "nothing.tflite"), 2, "does not exist"),
     "no name": ((), 2, "Missing argument 'NAME|FILE'"),
