@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 import shlex
-import tokenize
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,27 +13,12 @@ import numpy.typing as npt
 
 from mcu_deploy.detect import Smoothing
 from mcu_deploy.errors import InputError, UsageError
-from mcu_deploy.frontend.clip import quantise_to
 from mcu_deploy.frontend.spec import FrontendSpec
-from mcu_deploy.graph.ir import Tensor
-from mcu_deploy.graph.text import one_line, printable
+from mcu_deploy.graph.text import one_line
+from mcu_deploy.input_tensors import ModelInput, random_values, read_tensor
 from mcu_deploy.wav import WavError, open_wav
 
 MAX_BATCH_BYTES = 256 << 20
-
-# What NumPy's reader of .npy headers was seen to raise for damaged files.
-_NPY_ERRORS = (
-    ValueError,
-    OSError,
-    EOFError,
-    SyntaxError,
-    TypeError,
-    ArithmeticError,
-    LookupError,
-    MemoryError,
-    RecursionError,
-    tokenize.TokenError,
-)
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +29,7 @@ class InputVector:
         source: where it came from: the file as the user named it, on one line, or ``random[i]``.
         start_seconds: where its window starts in a WAV; None for a tensor.
         pcm: int16 samples of one window, shape (clip_samples * channels,), or None.
-        tensors: model inputs, int8 or int16, in the model's input order, or () where ``pcm`` is given.
+        tensors: of the model's inputs, in their order, or () where ``pcm`` is given.
     """
 
     source: str
@@ -76,7 +59,7 @@ def read_inputs(
     files: Sequence[str],
     random: int,
     seed: int,
-    model_inputs: Sequence[Tensor],
+    given: Sequence[ModelInput],
     frontend: FrontendSpec | None,
     hop_seconds: float | None,
     pad: bool,
@@ -87,7 +70,7 @@ def read_inputs(
         files: ``.wav`` and ``.npy`` paths.
         random: how many random tensors to add.
         seed: of ``numpy.random.default_rng``.
-        model_inputs: the model's input tensors, int8 or int16.
+        given: the model's inputs.
         frontend: the front end in the firmware, or None.
         hop_seconds: distance of a WAV's windows; None for the window's length.
         pad: whether a last window that is too short is filled with zeros.
@@ -104,13 +87,13 @@ def read_inputs(
             case ".wav":
                 inputs += wav_windows(name, frontend, hop_seconds, pad)
             case ".npy":
-                inputs.append(_npy_tensor(name, model_inputs))
+                inputs.append(_npy_tensor(name, given))
             case suffix:
                 raise InputError(
                     f"input {name!r} has the unknown ending {suffix!r}",
                     "give a .wav (through the front end) or a .npy (an input tensor)",
                 )
-    return inputs + _random_tensors(random, seed, model_inputs)
+    return inputs + _random_tensors(random, seed, given)
 
 
 def read_stream(name: str, frontend: FrontendSpec | None, stride: int, smoothing: Smoothing | None) -> Stream:
@@ -189,70 +172,22 @@ def _check_batch(name: str, entries: int, entry_bytes: int, remedy: str) -> None
         )
 
 
-def _random_tensors(count: int, seed: int, model_inputs: Sequence[Tensor]) -> list[InputVector]:
-    _check_batch("--random", count, sum(tensor.bytes for tensor in model_inputs), "give a smaller N")
+def _random_tensors(count: int, seed: int, given: Sequence[ModelInput]) -> list[InputVector]:
+    _check_batch("--random", count, sum(one.tensor.bytes for one in given), "give a smaller N")
     rng = np.random.default_rng(seed)
-
-    def values(tensor: Tensor) -> npt.NDArray[np.generic]:
-        limits = np.iinfo(tensor.dtype.value)
-        return rng.integers(limits.min, limits.max + 1, size=tensor.shape).astype(tensor.dtype.numpy)
-
-    return [InputVector(f"random[{i}]", None, None, tuple(map(values, model_inputs))) for i in range(count)]
+    return [
+        InputVector(f"random[{i}]", None, None, tuple(random_values(rng, one) for one in given))
+        for i in range(count)
+    ]
 
 
-def _npy_tensor(name: str, model_inputs: Sequence[Tensor]) -> InputVector:
-    if len(model_inputs) != 1:
+def _npy_tensor(name: str, given: Sequence[ModelInput]) -> InputVector:
+    if len(given) != 1:
         raise InputError(
-            f"input {name!r}: the model has {len(model_inputs)} inputs, a .npy file holds one",
+            f"input {name!r}: the model has {len(given)} inputs, a .npy file holds one",
             "use --random for models with several inputs",
         )
-    tensor = model_inputs[0]
-    values = _load_npy(name)
-    if not isinstance(values, np.ndarray) or _trimmed(values.shape) != _trimmed(tensor.shape):
-        raise InputError(
-            f"input {name!r} has shape {getattr(values, 'shape', '?')}, the model takes {tensor.shape}",
-            "reshape the array to the model's input shape",
-        )
-    wanted = tensor.dtype.numpy
-    if values.dtype == wanted:
-        quantised = np.array(values, dtype=wanted)
-    elif values.dtype == np.float32:
-        if not np.isfinite(values).all():
-            raise InputError(f"input {name!r} holds NaN or infinity", "clean the array first")
-        if tensor.quantization is None:
-            raise InputError(f"input {name!r} is float32 and the model's input has no quantisation")
-        quantised = quantise_to(
-            wanted.type,
-            np.array(values),
-            float(tensor.quantization.scale[0]),
-            int(tensor.quantization.zero_point[0]),
-        )
-    else:
-        raise InputError(
-            f"input {name!r} holds {values.dtype}, expected {wanted} or float32",
-            f"convert it with .astype(numpy.float32), or to {wanted} if it is quantised already",
-        )
-    return InputVector(one_line(name), None, None, (quantised.reshape(tensor.shape),))
-
-
-def _load_npy(name: str) -> object:
-    """The array; mapped, so that a header that promises more than the file holds cannot allocate it."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of old headers
-            return np.load(name, mmap_mode="r", allow_pickle=False)
-    except _NPY_ERRORS as error:
-        raise InputError(
-            f"input {name!r} is not a .npy array: {printable(str(error))}",
-            "write it with numpy.save",
-        ) from None
-
-
-def _trimmed(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape without leading ones, so that a missing batch dimension is no error."""
-    while shape and shape[0] == 1:
-        shape = shape[1:]
-    return shape
+    return InputVector(one_line(name), None, None, (read_tensor(name, given[0]),))
 
 
 def wav_windows(

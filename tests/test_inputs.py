@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import re
 import struct
 import wave
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 
 from mcu_deploy.errors import InputError
 from mcu_deploy.frontend import FrontendSpec, load_spec
-from mcu_deploy.graph.builder import affine
+from mcu_deploy.graph.builder import GraphBuilder, affine
 from mcu_deploy.graph.ir import DataType, Tensor
+from mcu_deploy.input_tensors import integer_input, model_inputs, read_tensor
 from mcu_deploy.inputs import InputVector, read_inputs, read_stream, stream_windows, stride_hops, window_count
 
 MODEL_INPUT = Tensor(0, "x", (1, 49, 10, 1), DataType.INT8, affine(0.5, 10), None)
@@ -30,7 +32,9 @@ def _read(
     hop: float | None = None,
     pad: bool = False,
 ) -> list[InputVector]:
-    return read_inputs([str(file) for file in files], random, seed, [MODEL_INPUT], frontend, hop, pad)
+    return read_inputs(
+        [str(file) for file in files], random, seed, [integer_input(MODEL_INPUT)], frontend, hop, pad
+    )
 
 
 def _wav(path: Path, samples: int) -> Path:
@@ -111,7 +115,7 @@ def test_float_tensors_saturate(tmp_path: Path) -> None:
 
 def test_tensors_of_16_bits(tmp_path: Path) -> None:
     wide = Tensor(1, "y", (2, 3), DataType.INT16, affine(0.25, 0), None)
-    (vector,) = read_inputs([], 1, 7, [MODEL_INPUT, wide], None, None, False)
+    (vector,) = read_inputs([], 1, 7, [integer_input(MODEL_INPUT), integer_input(wide)], None, None, False)
     rng = np.random.default_rng(7)
     rng.integers(-128, 128, size=MODEL_INPUT.shape)
     assert vector.tensors[1].dtype == np.int16
@@ -121,14 +125,65 @@ def test_tensors_of_16_bits(tmp_path: Path) -> None:
     np.save(tmp_path / "f.npy", values.astype(np.float32) / 4)
     np.save(tmp_path / "far.npy", np.float32([[1e30, -1e30, 0.125], [-0.125, 8192, -8193]]))
     files = [str(tmp_path / f"{name}.npy") for name in ("q", "f", "far")]
-    found = [one.tensors[0] for one in read_inputs(files, 0, 0, [wide], None, None, False)]
+    found = [one.tensors[0] for one in read_inputs(files, 0, 0, [integer_input(wide)], None, None, False)]
     assert {tensor.dtype for tensor in found} == {np.dtype(np.int16)}
     np.testing.assert_array_equal(found[0], values)
     np.testing.assert_array_equal(found[1], values)
     assert found[2].tolist() == [[32767, -32768, 1], [-1, 32767, -32768]]
     np.save(tmp_path / "q.npy", values.astype(np.int8))
     with pytest.raises(InputError, match="holds int8, expected int16 or float32"):
-        read_inputs(files[:1], 0, 0, [wide], None, None, False)
+        read_inputs(files[:1], 0, 0, [integer_input(wide)], None, None, False)
+
+
+def test_a_float_input_takes_floats_in_the_range_that_the_model_quantises(tmp_path: Path) -> None:
+    builder = GraphBuilder()
+    source = builder.input((1, 500), dtype=DataType.FLOAT32)
+    graph = builder.build(
+        [builder.operator("QUANTIZE", [source], dtype=DataType.INT8, scale=0.5, zero_point=-8)]
+    )
+    (given,) = model_inputs(graph)
+    (vector,) = read_inputs([], 1, 3, [given], None, None, False)
+    (values,) = vector.tensors
+    assert values.dtype == np.float32 and values.shape == (1, 500)
+    np.testing.assert_array_equal(
+        values, np.random.default_rng(3).uniform(-60.5, 68, (1, 500)).astype(np.float32)
+    )
+    far = np.linspace(-1e9, 1e9, 500, dtype=np.float32)
+    np.save(tmp_path / "far.npy", far)
+    assert read_tensor(str(tmp_path / "far.npy"), given).tobytes() == far.tobytes()
+    for name, array, message in (
+        ("beyond", far * 2, "holds -2e+09, the model takes -1.07371e+09 to 1.07371e+09"),
+        ("nan", far * np.float32("nan"), "holds NaN or infinity"),
+        ("double", far.astype(np.float64), "holds float64, expected float32"),
+        ("short", far[:7], "has shape"),
+    ):
+        np.save(tmp_path / f"{name}.npy", array)
+        with pytest.raises(InputError, match=re.escape(message)):
+            read_tensor(str(tmp_path / f"{name}.npy"), given)
+
+
+def test_an_input_of_32_bits(tmp_path: Path) -> None:
+    given = integer_input(Tensor(1, "y", (2, 3), DataType.INT32, affine(0.25, 0), None))
+    (vector,) = read_inputs([], 1, 3, [given], None, None, False)
+    wanted = np.random.default_rng(3).integers(-(2**31), 2**31, (2, 3))
+    np.testing.assert_array_equal(vector.tensors[0], wanted)
+    np.save(tmp_path / "a.npy", wanted.astype(np.int32))
+    assert read_tensor(str(tmp_path / "a.npy"), given).tobytes() == wanted.astype(np.int32).tobytes()
+    np.save(tmp_path / "a.npy", wanted.astype(np.float32))
+    with pytest.raises(InputError, match="holds float32, expected int32"):
+        read_tensor(str(tmp_path / "a.npy"), given)
+
+
+def test_indices_lie_in_their_axis(tmp_path: Path) -> None:
+    builder = GraphBuilder()
+    source, indices = builder.input((3, 4), 0.1, 0), builder.input((50,), dtype=DataType.INT32)
+    graph = builder.build([builder.operator("GATHER", [source, indices], axis=0)])
+    given = model_inputs(graph)[1]
+    (vector,) = read_inputs([], 1, 3, [given], None, None, False)
+    assert set(vector.tensors[0].tolist()) == {0, 1, 2}
+    np.save(tmp_path / "a.npy", np.full(50, 3, np.int32))
+    with pytest.raises(InputError, match="holds 3, the model takes 0 to 2"):
+        read_tensor(str(tmp_path / "a.npy"), given)
 
 
 def test_a_name_that_is_no_text_is_shown_escaped(tmp_path: Path) -> None:

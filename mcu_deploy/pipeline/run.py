@@ -18,6 +18,7 @@ from mcu_deploy.build import Firmware, built
 from mcu_deploy.detect import MAX_WINDOWS, smoothing
 from mcu_deploy.errors import InputError, UsageError
 from mcu_deploy.frontend.spec import FrontendSpec, Stage
+from mcu_deploy.input_tensors import model_inputs
 from mcu_deploy.inputs import (
     InputVector,
     Stream,
@@ -85,10 +86,10 @@ def collect_inputs(project: Project, options: RunOptions) -> list[InputVector] |
     """
     if options.stream:
         return _collect_streams(project, options)
-    model_inputs = [project.graph.tensors[index] for index in project.graph.inputs]
+    given = model_inputs(project.graph)
     random = options.random if options.inputs or options.random else 1
     return read_inputs(
-        options.inputs, random, options.seed, model_inputs, project.frontend, options.hop, options.pad
+        options.inputs, random, options.seed, given, project.frontend, options.hop, options.pad
     )
 
 

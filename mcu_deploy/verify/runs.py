@@ -12,7 +12,7 @@ from mcu_deploy.errors import SimulationError
 from mcu_deploy.frontend.reference import reference_stages
 from mcu_deploy.frontend.spec import FrontendSpec, Stage
 from mcu_deploy.frontend.spec import stages as stages_of
-from mcu_deploy.graph.ir import Graph, Tensor
+from mcu_deploy.graph.ir import DataType, Graph, Tensor
 from mcu_deploy.graph.text import printable
 from mcu_deploy.inputs import InputVector
 from mcu_deploy.plan.types import Plan
@@ -29,7 +29,7 @@ class RunVerdict:
     """One run, compared.
 
     Attributes:
-        scores: the first output, dequantised, flattened.
+        scores: the first output, flattened, and dequantised where it is integers.
         reference_output: what the first output should be, flattened.
         features_bit_exact: every recorded front-end stage and the quantised input; None for a tensor input.
         features_max_error: how far the recorded features are from the reference's; None for a tensor input,
@@ -249,7 +249,7 @@ def _values(data: bytes, like: Array, what: str) -> Array:
 
 def _dequantised(tensor: Tensor, values: Array) -> tuple[float, ...]:
     flat = values.reshape(-1).astype(np.float64)
-    if tensor.quantization is not None:
+    if tensor.quantization is not None and tensor.dtype is not DataType.FLOAT32:
         scale = np.float64(tensor.quantization.scale[0])
         flat = (flat - float(tensor.quantization.zero_point[0])) * scale
     return tuple(float(value) for value in flat)

@@ -6,11 +6,12 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from command import mcu_deploy
 
 from mcu_deploy.graph.builder import GraphBuilder
-from mcu_deploy.graph.ir import Graph
+from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.writer import write_model
 
 
@@ -28,18 +29,66 @@ def two_batches() -> Graph:
     return builder.build([builder.operator("AVERAGE_POOL_2D", [x], **window)])
 
 
+def float_ends() -> Graph:
+    """As converters make it unless they are told otherwise."""
+    builder = GraphBuilder("floats", 3)
+    x = builder.input((1, 10, 10, 2), dtype=DataType.FLOAT32)
+    x = builder.operator("QUANTIZE", [x], dtype=DataType.INT8, scale=0.05, zero_point=-3)
+    x = builder.fully_connected(builder.conv_2d(x, 4, (3, 3)), 5)
+    x = builder.operator("SOFTMAX", [x], beta=1.0)
+    return builder.build([builder.operator("DEQUANTIZE", [x], dtype=DataType.FLOAT32)])
+
+
+def wide_ends(name: str, dtype: DataType) -> Graph:
+    builder = GraphBuilder(name, 4)
+    x = builder.input((1, 40), 0.0002, 0, dtype=dtype)
+    if dtype is not DataType.INT16:
+        x = builder.operator("QUANTIZE", [x], dtype=DataType.INT16, scale=0.0003, zero_point=0)
+    x = builder.operator("TANH", [x], scale=2.0**-15, zero_point=0)
+    if dtype is not DataType.INT16:
+        x = builder.operator("QUANTIZE", [x], dtype=dtype, scale=1e-6, zero_point=0)
+    return builder.build([x])
+
+
+GRAPHS = (
+    reshape_only(),
+    two_batches(),
+    float_ends(),
+    wide_ends("int16", DataType.INT16),
+    wide_ends("int32", DataType.INT32),
+)
+
+
 @pytest.mark.parametrize(
     "options",
     [
         pytest.param(("--board", "host"), id="native"),
         pytest.param((), id="qemu", marks=pytest.mark.qemu),
+        pytest.param(("--npu", "ethos-u55-128"), id="npu", marks=pytest.mark.qemu),
     ],
 )
-@pytest.mark.parametrize("graph", [reshape_only(), two_batches()], ids=lambda graph: graph.name)
+@pytest.mark.parametrize("graph", GRAPHS, ids=lambda graph: graph.name)
 def test_odd_models_run(graph: Graph, options: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "m.tflite").write_bytes(write_model(graph))
     result = mcu_deploy("deploy", "m.tflite", *options, "--random", 2, "--json", cwd=tmp_path)
     assert (result.code, result.document["verdict"]) == (0, "verified"), result.err
+
+
+def test_scores_of_a_float_output_are_its_values(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(write_model(float_ends()))
+    np.save(tmp_path / "x.npy", np.random.default_rng(5).normal(0, 3, (10, 10, 2)).astype(np.float32))
+    options = ("--board", "host", "--input", "x.npy", "--layers", "--json")
+    result = mcu_deploy("deploy", "m.tflite", *options, cwd=tmp_path)
+    assert (result.code, result.document["verdict"]) == (0, "verified"), result.err
+    scores = result.document["runs"][0]["scores"]
+    assert sum(scores) == pytest.approx(1, abs=0.02) and all(score * 256 % 1 == 0 for score in scores)
+
+
+def test_audio_for_a_float_input_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "m.tflite").write_bytes(write_model(float_ends()))
+    result = mcu_deploy("generate", "m.tflite", "--frontend", "micronet-kws", cwd=tmp_path)
+    assert result.code == 2
+    assert "makes int8(49, 10), the model takes float32(1, 10, 10, 2)" in result.err
 
 
 def test_inspect_of_a_convolution_without_a_filter(tmp_path: Path) -> None:
@@ -58,10 +107,10 @@ def test_inspect_of_a_convolution_without_a_filter(tmp_path: Path) -> None:
 
 
 def test_one_problem_is_told_once(tmp_path: Path) -> None:
-    builder = GraphBuilder("tanh", 1)
-    graph = builder.build([builder.operator("TANH", [builder.input((1, 4))], shape=(1, 4))])
+    builder = GraphBuilder("sine", 1)
+    graph = builder.build([builder.operator("SIN", [builder.input((1, 4))], shape=(1, 4))])
     (tmp_path / "m.tflite").write_bytes(write_model(graph))
     result = mcu_deploy("generate", "m.tflite", cwd=tmp_path)
     assert result.code == 2
     assert result.err.count("this operator is not supported") == 1
-    assert "supported operators: AVERAGE_POOL_2D" in result.err
+    assert "supported operators: ABS, ADD" in result.err
