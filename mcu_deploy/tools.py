@@ -9,10 +9,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcu_deploy.errors import InputError, ToolMissingError
+from mcu_deploy.boards.reader import board_names, load_board
+from mcu_deploy.errors import InputError, McuDeployError, ToolMissingError
 from mcu_deploy.frontend.cmsis import VERSION as CMSIS_DSP_VERSION
 from mcu_deploy.frontend.cmsis import cmsis_dsp_available
 from mcu_deploy.graph.text import one_line
+from mcu_deploy.simulate import fvp
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,6 @@ _COMMANDS = (
     ("arm-none-eabi-gcc", "compiles for Cortex-M", True),
     ("qemu-system-arm", "simulates the boards", True),
     ("cc", "compiles for this computer (--simulator native)", True),
-    ("FVP_Corstone_SSE-300_Ethos-U55", "simulates the Corstone-300 with NPU (--simulator fvp)", False),
 )
 
 _PACKAGES = (
@@ -117,14 +118,13 @@ def examine() -> list[Tool]:
     tools = [Tool("python", "runs mcu-deploy", True, True, sys.version.split()[0], "")]
     for name, purpose, required in _COMMANDS:
         version = command_version(name)
-        package = _DEBIAN_PACKAGES.get(name)
-        remedy = f"apt-get install {package}" if package else "download it from Arm and put it on PATH"
+        remedy = f"apt-get install {_DEBIAN_PACKAGES[name]}"
         tools.append(Tool(name, purpose, required, version is not None, version or "", remedy))
     tools.append(_newlib())
     for name, purpose, required in _PACKAGES:
         version = package_version(name)
         tools.append(Tool(name, purpose, required, version is not None, version or "", f"pip install {name}"))
-    return [*tools, _cmsis_dsp()]
+    return [*tools, _cmsis_dsp(), *_fvps()]
 
 
 def _cmsis_dsp() -> Tool:
@@ -137,15 +137,36 @@ def _cmsis_dsp() -> Tool:
     return Tool("CMSIS-DSP sources", "the front end is built on them", True, found, version, remedy)
 
 
-def versions(simulator: str) -> dict[str, str | None]:
+def _fvps() -> list[Tool]:
+    """The programs that the package's boards name."""
+    tools = []
+    for board in map(load_board, board_names()):
+        programs = next((one.fvp.programs for one in board.simulators if one.fvp is not None), {})
+        for product, program in programs.items():
+            purpose = f"simulates {board.name} with {product} (--simulator fvp)"
+            try:
+                version, remedy = fvp.version(fvp.require(program)), ""
+            except McuDeployError as error:
+                version, remedy = "", f"{error.message}: {error.hint}"
+            tools.append(Tool(program, purpose, False, bool(version), version, remedy))
+    return tools
+
+
+def versions(simulator: str, fvp_program: str = "") -> dict[str, str | None]:
     """Versions of what a deployment's figures depend on, for its document.
 
     Args:
         simulator: ``native``, ``qemu`` or ``fvp``.
+        fvp_program: where it is an FVP, which.
     """
     compiler = "cc" if simulator == "native" else "arm-none-eabi-gcc"
     found: dict[str, str | None] = {"tflite-micro": package_version("tflite-micro")}
     found[compiler] = command_version(compiler)
     if simulator == "qemu":
         found["qemu-system-arm"] = command_version("qemu-system-arm")
+    if fvp_program:
+        try:
+            found[fvp_program] = fvp.version(fvp.require(fvp_program))
+        except McuDeployError:  # it ran elsewhere, or is gone
+            found[fvp_program] = None
     return found

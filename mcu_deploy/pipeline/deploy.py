@@ -202,7 +202,10 @@ def _judge(
         document["npu"]["counted"] = entries.counted_entry(runs[0].npu)
     document |= {
         "verdict": "verified" if all(verdict.bit_exact for verdict in verdicts) else "differs",
-        "versions": versions(batch.simulator),
+        "versions": versions(
+            batch.simulator,
+            runner.fvp_program(project.board, batch.simulator, project.npu_configuration),
+        ),
         "elf_sha256": batch.elf_sha256,
         "memory": entries.memory_entry(project.plan, firmware.memory, batch.record),
         "layers": entries.layer_entries(project.plan, runs[0]),

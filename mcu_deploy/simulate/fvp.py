@@ -20,6 +20,8 @@ from mcu_deploy.simulate.process import Finished
 
 FOLDER_VARIABLE = "MCU_DEPLOY_FVP_DIR"
 _OLDEST = (11, 13)  # older ones have no ``num_macs``
+# Where Arm's installers and those who follow their examples put FVP_Corstone_SSE-...
+_ROOTS = tuple(Path(root) for root in ("~", "~/Arm", "~/fvp", "/opt", "/opt/arm", "/opt/fvps", "/usr/local"))
 _VERSION = re.compile(r"Fast Models \[([0-9]+)\.([0-9]+)")
 _VERSION_SECONDS = 60.0
 _DOWNLOAD = "get it from Arm (developer.arm.com, 'Arm Ecosystem FVPs'); see docs/fvp.md"
@@ -85,10 +87,8 @@ def _folders() -> Iterator[Path]:
     if named:
         yield Path(named)
         yield from sorted(Path(named).glob("*"))
-    home = Path.home()
-    for root in (home, home / "Arm", home / "fvp", Path("/opt"), Path("/opt/arm"), Path("/usr/local")):
-        yield from sorted(root.glob("FVP_*"), reverse=True)
-    yield from sorted(Path("/opt/fvps").glob("*"))
+    for root in _ROOTS:
+        yield from sorted(root.expanduser().glob("FVP_*"), reverse=True)
 
 
 def environment(program: Path) -> dict[str, str]:

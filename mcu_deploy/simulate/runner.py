@@ -123,6 +123,12 @@ def command_line(
     return shlex.join(_prepare(simulator, board, executable, run_dir, npu, timeout).arguments)
 
 
+def fvp_program(board: Board, name: str, npu: str) -> str:
+    """The FVP that the board's simulator ``name`` is; "" if it is none."""
+    found = find_simulator(board, name).fvp
+    return fvp.program_for(found, board.name, npu) if found is not None else ""
+
+
 def preset_for(simulator: Simulator) -> str:
     """The CMake preset that builds what ``simulator`` runs."""
     return "host" if simulator.name == "native" else "target"

@@ -146,7 +146,7 @@ def test_a_board_may_not_break_its_soc(write: Write, extra: str, message: str) -
 
 def test_unknown_and_missing_boards() -> None:
     with pytest.raises(InputError) as error:
-        load_board("corstone-30")
+        load_board("corston-300")
     assert error.value.hint == "did you mean 'corstone-300'?"
     with pytest.raises(InputError, match=r"cannot read the board file nowhere/b\.toml"):
         load_board("nowhere/b.toml")
