@@ -65,6 +65,16 @@ def relu_table(source: Affine, result: Affine, activation: str = "RELU") -> list
     )
 
 
+def negative_table(source: Affine, result: Affine) -> list[int]:
+    """NEG as SUB takes a tensor from 0, for TFLM has no NEG of int8.
+
+    SUB brings both to twice the input's scale with 20 bits more, which is exact here. The output's scale is
+    above 2**-19 of the input's.
+    """
+    multiplier = quantize_multiplier(2 * float(source.scale) / (2**20 * float(result.scale)))
+    return _table(lambda value: _rescale((source.zero_point - value) * 2**19, multiplier, result.zero_point))
+
+
 def clamp_table(low: int, high: int) -> list[int]:
     """Values limited to [low, high]."""
     return _table(lambda value: min(max(value, low), high))

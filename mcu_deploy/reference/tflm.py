@@ -19,6 +19,8 @@ from mcu_deploy.errors import InputError, ReferenceRunError, ToolMissingError
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.text import printable
+from mcu_deploy.graph.writer import write_model
+from mcu_deploy.reference.equivalents import for_tflm
 
 MAX_ARENA_BYTES = 2**30
 _WORKER = Path(__file__).with_name("worker.py")
@@ -97,8 +99,11 @@ def write_job(
         ReferenceRunError: the model is too large.
     """
     _check_inputs(graph, inputs)
+    equivalent = for_tflm(graph)
+    if equivalent is not graph:
+        model = write_model(equivalent)
     request = {
-        "arena_bytes": _arena_bytes(graph, len(model)),
+        "arena_bytes": _arena_bytes(equivalent, len(model)),
         "inputs": len(graph.inputs),
         "outputs": len(graph.outputs),
         "tensors": _activations(graph) if all_tensors else [],

@@ -25,6 +25,7 @@ CONFIGURATION = "ethos-u55-128"
 # RELU with a scale of its own is a convolution whose multiplier Vela computes in float32.
 DIFFERENCES: Mapping[tuple[str, DataType], int] = {
     ("RELU", DataType.INT8): 1,
+    ("RELU_N1_TO_1", DataType.INT8): 1,
     ("SUM", DataType.INT8): 1,
     ("MUL", DataType.INT16): 1,
     ("ELU", DataType.INT8): 1,

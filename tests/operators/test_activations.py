@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness import Build, Case, Suite, parametrize
 
 from mcu_deploy.graph.builder import GraphBuilder
@@ -39,7 +41,14 @@ def function(
 
 # TFLM's fixed point ends where one step of the input is 15 or more; Vela's tables go on.
 FAR = {"npu": "Vela gives 0 its own value at a scale of 15 and more, where TFLM gives it the least"}
+UNSCALED = {"npu": "Vela does not rescale NEG"}
 FLAT = {"npu": "Vela cannot express a ratio of scales of 1e-10"}
+
+
+def _elsewhere(kind: str, source: float, result: float) -> Mapping[str, str]:
+    if kind == "NEG" and source != result:
+        return UNSCALED
+    return FLAT if kind == "LEAKY_RELU" and source < 1e-6 else {}
 
 
 def cases(kind: str, scales: tuple[tuple[float, float], ...], **options: OptionValue) -> list[Case]:
@@ -47,7 +56,7 @@ def cases(kind: str, scales: tuple[tuple[float, float], ...], **options: OptionV
         Case(
             f"{kind} {scale} {zero} {options or ''}",
             function(kind, (scale[0], zero[0]), (scale[1], zero[1]), **options),
-            not_on=FLAT if kind == "LEAKY_RELU" and scale[0] < 1e-6 else {},
+            not_on=_elsewhere(kind, *scale),
         )
         for scale in scales
         for zero in ZEROS
@@ -75,7 +84,10 @@ SUITE = Suite(
         *cases("LEAKY_RELU", ((0.1, 0.07),), alpha=1.7),
         *cases("LEAKY_RELU", ((0.1, 0.07),), alpha=0.0),
         *fixed("LOGISTIC", (1 / 256, -128)),
+        *cases("NEG", (*SCALES[:7], (1.0, 3e-6), (1e-8, 100.0))),
         *cases("RELU", SCALES),
+        *cases("RELU_N1_TO_1", SCALES),
+        *cases("RELU_N1_TO_1", ((0.02, 0.008), (0.004, 1 / 127))),
         *fixed("TANH", (1 / 128, 0)),
         *(
             Case(f"RELU6 {scale} {zero}", function("RELU6", (scale, zero), (scale, zero)))

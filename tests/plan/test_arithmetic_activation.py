@@ -16,7 +16,7 @@ from mcu_deploy.graph.writer import write_model
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.reference.tflm import run_reference
 
-# TFLM takes at most 1024 buffers in a model.
+# TFLM takes at most 1024 buffers in a model; RELU_N1_TO_1 needs six.
 QUANTISATIONS = 400
 ALL_VALUES = np.arange(-128, 128).astype(np.int8).reshape(1, 256)
 
@@ -32,6 +32,7 @@ class Function:
         output: scale and zero point of the output, where it is fixed.
         input_zero: the input's zero point, where the function is not defined for all others.
         ratios: powers of ten between which the output's scale is times the input's.
+        quantisations: how many are drawn.
         options: draws the operator's options.
     """
 
@@ -39,6 +40,7 @@ class Function:
     output: tuple[float, int] | None = None
     input_zero: int | None = None
     ratios: tuple[float, float] = (-2, 2)
+    quantisations: int = QUANTISATIONS
     options: Options = field(default=lambda rng: {}, hash=False)
 
 
@@ -52,8 +54,10 @@ FUNCTIONS = (
     Function("HARD_SWISH", ratios=(-2, 1)),
     Function("LEAKY_RELU", options=alpha),
     Function("LOGISTIC", output=(1 / 256, -128)),
+    Function("NEG"),
     Function("RELU"),
     Function("RELU6"),
+    Function("RELU_N1_TO_1", quantisations=160),
     Function("RSQRT", input_zero=-128),
     Function("TANH", output=(1 / 128, 0)),
 )
@@ -92,7 +96,7 @@ def compare(graph: Graph) -> None:
 def test_tables_of_hundreds_of_quantisations(function: Function) -> None:
     rng = np.random.default_rng(61)
     builder, outputs = GraphBuilder("tables"), []
-    while len(outputs) < QUANTISATIONS:
+    while len(outputs) < function.quantisations:
         trial = GraphBuilder("one")
         state = rng.bit_generator.state
         try:

@@ -1,4 +1,4 @@
-"""ABS, ELU, HARD_SWISH, LEAKY_RELU, LOGISTIC, PRELU, RELU, RELU6, RSQRT, SOFTMAX, TANH."""
+"""ABS, ELU, HARD_SWISH, LEAKY_RELU, LOGISTIC, NEG, PRELU, RELU, RELU6, RELU_N1_TO_1, RSQRT, SOFTMAX, TANH."""
 
 from __future__ import annotations
 
@@ -153,6 +153,19 @@ def _hard_swish(site: Site) -> Iterator[Problem]:
         )
 
 
+def _negative(site: Site) -> Iterator[Problem]:
+    """As TFLM's SUB has it, which computes it from 0: the result does not grow when it is rescaled."""
+    source, output = site.input(0), site.outputs[0]
+    if scale_of(source) / scale_of(output) / 2**19 >= 1 - 2**-32:
+        reason = f"its scale of {scale_of(output):g} is too small for an input of {scale_of(source):g}"
+        yield Problem(output, reason, REQUANTISE)
+
+
+def _relu_n1_to_1_range(site: Site) -> Iterator[Problem]:
+    """1 fits 32 bits in steps of the output's scale."""
+    yield from expressible(site.outputs[0], 1.0)
+
+
 def _rsqrt(site: Site) -> Iterator[Problem]:
     """The roots of the input can be expressed in the output."""
     output = site.outputs[0]
@@ -199,9 +212,11 @@ RULES: Mapping[str, OperatorRule] = {
     "HARD_SWISH": _function(_hard_swish),
     "LEAKY_RELU": _wide(rescaling, _leaky_relu),
     "LOGISTIC": _wide(_sigmoid(1 / 256, -128)),
+    "NEG": _function(_negative),
     "PRELU": OperatorRule((_WIDE_INPUT, _ALPHA), (_WIDE_OUTPUT,), (same_type, rescaling, _prelu)),
     "RELU": _wide(rescaling),
     "RELU6": _wide(_relu6_range),
+    "RELU_N1_TO_1": _function(rescaling, _relu_n1_to_1_range),
     "RSQRT": _function(_rsqrt),
     "SOFTMAX": OperatorRule((_WIDE_INPUT,), (_WIDE_OUTPUT,), (_softmax,)),
     "TANH": _wide(_sigmoid(1 / 128, 0)),

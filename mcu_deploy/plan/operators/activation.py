@@ -1,4 +1,4 @@
-"""ABS, ELU, HARD_SWISH, LEAKY_RELU, LOGISTIC, PRELU, RELU, RELU6, RSQRT, SOFTMAX, TANH."""
+"""ABS, ELU, HARD_SWISH, LEAKY_RELU, LOGISTIC, NEG, PRELU, RELU, RELU6, RELU_N1_TO_1, RSQRT, SOFTMAX, TANH."""
 
 from __future__ import annotations
 
@@ -206,12 +206,16 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         lookup(lambda operator, source, result: tables.logistic_table(source)),
         _wide_sigmoid("md_logistic"),
     ),
+    "NEG": (lookup(lambda operator, source, result: tables.negative_table(source, result)),),
     "PRELU": (_prelu(DataType.INT8), _prelu(DataType.INT16)),
     "RELU": (
         lookup(lambda operator, source, result: tables.relu_table(source, result)),
         rescale("rescaled and limited", lower_wide_relu),
     ),
     "RELU6": (lookup(_relu6), rescale("limited", lower_wide_relu6)),
+    "RELU_N1_TO_1": (
+        lookup(lambda operator, source, result: tables.relu_table(source, result, operator.kind)),
+    ),
     "RSQRT": (lookup(lambda operator, source, result: tables.rsqrt_table(source, result)),),
     "SOFTMAX": (
         replace(_SOFTMAX, function="md_softmax_s8_s16", reason=_int8_to_int16),
