@@ -38,7 +38,7 @@ def measure(card: ModelCard, path: Path, folder: Path) -> dict[str, Any]:
     """The document of one deployment: a random tensor, and noise through the front end if it has one."""
     inputs: tuple[str, ...] = ()
     if card.frontend:
-        inputs = (str(_noise(load_spec(card.frontend), folder / "noise.wav")),)
+        inputs = (str(noise(load_spec(card.frontend), folder / "noise.wav")),)
     run = RunOptions(simulator="qemu", inputs=inputs, random=1, layers=False)
     generate = GenerateOptions(model=str(path), output_dir=folder / card.name)
     document = empty_document()
@@ -53,7 +53,7 @@ def measure(card: ModelCard, path: Path, folder: Path) -> dict[str, Any]:
     return document
 
 
-def _noise(spec: FrontendSpec, path: Path) -> Path:
+def noise(spec: FrontendSpec, path: Path) -> Path:
     """A clip of noise, always the same."""
     samples = np.random.default_rng(0).integers(-8192, 8192, spec.clip_samples * spec.channels).astype("<i2")
     with wave.open(str(path), "wb") as file:
