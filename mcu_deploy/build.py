@@ -85,7 +85,11 @@ class Firmware:
 
 
 def build(
-    project_dir: Path, preset: str, timeout: float = 600.0, progress: Progress | None = None
+    project_dir: Path,
+    preset: str,
+    timeout: float = 600.0,
+    progress: Progress | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Firmware:
     """Builds ``project_dir`` with the preset ``target``, ``host`` or ``sanitize`` into ``build/<preset>``.
 
@@ -96,6 +100,7 @@ def build(
         preset: name of a preset of its CMakePresets.json.
         timeout: wall time in seconds for each of configuring and compiling.
         progress: called with one line as each begins.
+        variables: of CMake, which configure the build; others than last time configure it anew.
 
     Raises:
         ToolMissingError: CMake, Ninja or the compiler is not there.
@@ -106,10 +111,12 @@ def build(
     for tool in ("cmake", "ninja", "arm-none-eabi-gcc" if preset == "target" else "cc"):
         require_command(tool, "the build")
     folder = project / "build" / preset
-    if not _is_configured(folder, project):
+    settings = variables or {}
+    if not _is_configured(folder, project, settings):
         if folder.exists():
             shutil.rmtree(folder)
-        _run("configure", ("cmake", "--preset", preset), project, folder, timeout, progress)
+        given = [f"-D{name}={value}" for name, value in settings.items()]
+        _run("configure", ("cmake", "--preset", preset, *given), project, folder, timeout, progress)
     _run("compile", ("ninja", "-C", str(folder)), project, folder, timeout, progress)
     executable = executable_path(project, preset)
     if not executable.is_file():
@@ -135,13 +142,18 @@ def executable_path(project_dir: Path, preset: str) -> Path:
     return project_dir / "build" / preset / ("firmware.elf" if preset == "target" else "firmware")
 
 
-def _is_configured(folder: Path, project: Path) -> bool:
-    """Whether CMake has finished in ``folder``, and for a project that still lies where it lay."""
+def _is_configured(folder: Path, project: Path, variables: Mapping[str, str]) -> bool:
+    """Whether CMake has finished in ``folder``, for these variables and a project that still lies there."""
     try:
         cache = (folder / "CMakeCache.txt").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
-    return (folder / "build.ninja").is_file() and f"CMAKE_HOME_DIRECTORY:INTERNAL={project}\n" in cache
+    lines = set(cache.splitlines())
+    return (
+        (folder / "build.ninja").is_file()
+        and f"CMAKE_HOME_DIRECTORY:INTERNAL={project}" in lines
+        and all(f"{name}:STRING={value}" in lines for name, value in variables.items())
+    )
 
 
 def _run(

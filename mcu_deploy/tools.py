@@ -42,6 +42,7 @@ _DEBIAN_PACKAGES = {
     "cmake": "cmake",
     "ninja": "ninja-build",
     "arm-none-eabi-gcc": "gcc-arm-none-eabi libnewlib-arm-none-eabi",
+    "arm-none-eabi-g++": "gcc-arm-none-eabi libstdc++-arm-none-eabi-newlib",
     "qemu-system-arm": "qemu-system-arm",
     "cc": "gcc",
 }

@@ -26,6 +26,7 @@
  *         DETECTION id: element of the first output; i32 sum of md_smoother.h, where a stream's
  *                   window made one
  *         NPU_COUNTS md_npu_counts_t of md_npu.h, where the NPU's functional model was used
+ *         ARENA     id: bytes of the arena that TFLite Micro uses, aux: bytes that it has
  *         COUNTS    aux: calls of observers in the counted code; u64 front end, u64 inference, in
  *                   instructions. 0 where the machine has no counter. The time of the observers
  *                   is not in them, but their calls are (some 15 instructions each).
@@ -34,6 +35,8 @@
  *         FAULT     md_fault_t of md_platform.h; the firmware was stopped
  *         ERROR     id: an MD_ERROR_ number; the firmware refuses inputs.bin at run `run`
  *         NPU       md_npu_failure_t of md_npu.h; the NPU failed
+ *         TFLM      id: md_tflm_failure_t of md_tflm.h, aux: its status; the last line that TFLite
+ *                   Micro printed
  *
  * Only a file that ends with END is a success. The exit code says the same as the last record:
  * MD_EXIT_. */
@@ -107,6 +110,8 @@ enum {
     MD_RECORD_DETECTION = 11,
     MD_RECORD_NPU = 12,
     MD_RECORD_NPU_COUNTS = 13,
+    MD_RECORD_TFLM = 14,
+    MD_RECORD_ARENA = 15,
 };
 
 typedef struct {
@@ -133,6 +138,7 @@ enum {
     MD_EXIT_FAULT = 4,
     MD_EXIT_FAULT_IN_FAULT = 5, /* nothing could be reported */
     MD_EXIT_NPU_FAILED = 6,
+    MD_EXIT_TFLM_FAILED = 7,
 };
 
 #endif

@@ -20,6 +20,10 @@
 #include "md_stream.h"
 #endif
 
+#if MD_HAVE_TFLM
+#include "md_tflm.h"
+#endif
+
 #include <stddef.h>
 #include <string.h>
 
@@ -50,6 +54,14 @@ _Noreturn void md_app_npu_failed(const md_npu_failure_t *failure) {
     md_record(MD_RECORD_NPU, failure->kind, 0, 0, failure, sizeof *failure);
     md_records_abandon();
     md_exit(MD_EXIT_NPU_FAILED);
+}
+#endif
+
+#if MD_HAVE_TFLM
+_Noreturn void md_app_tflm_failed(md_tflm_failure_t failure, uint32_t status, const char *log) {
+    md_record(MD_RECORD_TFLM, (uint32_t)failure, 0, status, log, (uint32_t)strlen(log));
+    md_records_abandon();
+    md_exit(MD_EXIT_TFLM_FAILED);
 }
 #endif
 
@@ -206,9 +218,18 @@ static void record_npu(const md_session_t *session) {
 #endif
 }
 
+static void record_arena(const md_session_t *session) {
+#if MD_HAVE_TFLM
+    md_record(MD_RECORD_ARENA, md_tflm_arena_used(), session->run, md_tflm_arena_bytes, NULL, 0);
+#else
+    (void)session;
+#endif
+}
+
 static void end_run(md_session_t *session) {
     const uint64_t counts[2] = {session->frontend, session->instructions};
     record_npu(session);
+    record_arena(session);
     md_record(MD_RECORD_COUNTS, 0, session->run, session->observed, counts, sizeof counts);
     session->run++;
 }
@@ -311,10 +332,10 @@ int main(void) {
     }
     read_header(&session);
     md_meter_init(session.header.multiplier, session.header.shift);
-    md_model_reset();
-#if MD_HAVE_NPU
+#if MD_HAVE_NPU || MD_HAVE_TFLM
     md_model_prepare();
 #endif
+    md_model_reset();
     for (uint32_t entry = 0; entry < session.header.count; entry++) {
         run_entry(&session);
     }

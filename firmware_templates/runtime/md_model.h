@@ -1,6 +1,6 @@
-/* md_model.h: the compiled model, as the application sees it. generated/model.c implements it.
+/* md_model.h: the model, as the application sees it. generated/model.c implements it, or md_tflm.cc.
  *
- * Nothing here allocates or can fail: everything that can fail has failed at generation. */
+ * Nothing here can fail: everything that can fail has failed at generation, or ends the program. */
 #ifndef MD_MODEL_H
 #define MD_MODEL_H
 
@@ -16,17 +16,25 @@ typedef struct {
 extern const uint32_t md_model_input_count;
 extern const uint32_t md_model_output_count;
 
+/* TFLite Micro's interpreter chooses the tensors' places in md_model_prepare. */
+#if MD_HAVE_TFLM
+#define MD_MODEL_TABLE
+#else
+#define MD_MODEL_TABLE const
+#endif
+
 /* Inputs are to be written before md_model_invoke, which may overwrite them. */
-extern const md_tensor_t md_model_inputs[];
+extern MD_MODEL_TABLE md_tensor_t md_model_inputs[];
 /* Outputs may be read from the end of md_model_invoke to the next writing of an input. */
-extern const md_tensor_t md_model_outputs[];
+extern MD_MODEL_TABLE md_tensor_t md_model_outputs[];
 
 /* Called after each step with each tensor that the step made (their memory may be reused by a later
  * step). `step` counts from 0 and is the index in deployment.json's "steps". */
 typedef void (*md_model_observer_t)(void *context, uint32_t step, const md_tensor_t *tensor);
 
-/* Only of a model with steps for an NPU: finds the NPU and compares what it is with what the steps were
- * compiled for; ends the program where that differs. To be called once, before the first inference. */
+/* Only of a model with steps for an NPU, and with TFLite Micro: finds the NPU and compares what it is with
+ * what the steps were compiled for, sets up the interpreter; ends the program where that fails. To be
+ * called once, before anything else. */
 void md_model_prepare(void);
 
 /* Sets what the model keeps from one inference to the next to its initial value. To be called before the

@@ -36,6 +36,7 @@ _GENERATE_NAMES = (
     "npu_arena_cache",
     "npu_model",
     "runtime",
+    "tflm_arena",
     "frontend",
     "output_dir",
     "stream",
@@ -85,7 +86,18 @@ _GENERATE_OPTIONS = _options(
         help="The functional model of the NPU in the firmware: auto (the default) where no NPU answers, "
         "on always, off never.",
     ),
-    click.option("--runtime", default="aot", show_default=True, help="aot (compiled ahead of time) or tflm."),
+    click.option(
+        "--runtime",
+        default="aot",
+        show_default=True,
+        help="aot (compiled ahead of time), or tflm: TFLite Micro, as you have built it (docs/tflm.md).",
+    ),
+    click.option(
+        "--tflm-arena",
+        type=click.IntRange(1, 2**31 - 16),
+        metavar="BYTES",
+        help="TFLite Micro's arena. Default: an estimate.",
+    ),
     click.option(
         "--frontend",
         help="Audio front end: a preset's name, a TOML file, or none. Default: what the model's card says.",
@@ -176,8 +188,13 @@ _PROJECT_ARGUMENT = click.argument("project", type=click.Path(path_type=Path))
 @_GENERATE_OPTIONS
 @_SIMULATOR_OPTION
 @_RUN_OPTIONS
+@click.option(
+    "--fit-arena",
+    is_flag=True,
+    help="With --runtime tflm: run once to learn what arena is needed, then deploy with that.",
+)
 @JSON_OPTION
-def deploy(model: str, simulator: str | None, as_json: bool, **options: Any) -> int:
+def deploy(model: str, simulator: str | None, fit_arena: bool, as_json: bool, **options: Any) -> int:
     """Generate, build, run and verify MODEL in one go: a .tflite file or a known model's name.
 
     Without --input and --random, one random tensor is run.
@@ -186,6 +203,7 @@ def deploy(model: str, simulator: str | None, as_json: bool, **options: Any) -> 
     wanted = DeployOptions(
         GenerateOptions(model=model, **generating),
         RunOptions(simulator=simulator, stream=generating["stream"], **options),
+        fit_arena,
     )
     return _documented(as_json, lambda progress, document: pipeline.deploy(wanted, progress, document))
 

@@ -7,6 +7,7 @@ from statistics import median
 from typing import Any
 
 from mcu_deploy.cli.table import table
+from mcu_deploy.graph.reader import NPU_OPERATOR
 
 
 def report(document: dict[str, Any]) -> str:
@@ -88,7 +89,7 @@ def _absorbed(document: dict[str, Any]) -> str:
     found = [
         f"operator {absorbed}"
         for layer in document["layers"]
-        if compared and layer["kernel"] != "md_npu_step"
+        if compared and layer["kind"] != NPU_OPERATOR
         for absorbed in layer["operators"][:-1]
     ]
     if not found:
@@ -109,8 +110,15 @@ def _memory(memory: dict[str, Any]) -> str:
         f"code {memory['flash_code_bytes']:,} (of it {', '.join(parts)})"
     )
     stack = memory["stack_bytes"]
-    ram = f"RAM {memory['ram_bytes']:,} bytes: arena {memory['arena_bytes']:,}, stack {stack:,}"
+    arena = f"arena {memory['arena_bytes']:,}{_used(memory)}"
+    ram = f"RAM {memory['ram_bytes']:,} bytes: {arena}, stack {stack:,}"
     return f"{flash}\n{ram}, the rest variables"
+
+
+def _used(memory: dict[str, Any]) -> str:
+    """What TFLite Micro takes of the arena."""
+    used = memory["arena_used_bytes"]
+    return "" if used is None else f" (used: {used:,})"
 
 
 def _npu(document: dict[str, Any]) -> str:

@@ -42,13 +42,15 @@ def cmake_files(
         _check(source_set)
     if len({source_set.name for source_set in source_sets}) != len(source_sets):
         raise ValueError("two source sets have the same name")
-    presets = ("target", "host", "sanitize") if board.core is not None else ("host", "sanitize")
+    uses_tflm = any(source_set.language == "CXX" for source_set in source_sets)
+    presets = ("target",) if uses_tflm else _presets_of(board)
     files = {
         "CMakeLists.txt": _render(
             "project/CMakeLists.txt.j2",
             project_name=project_identifier(project_name),
             presets=presets,
             sets=source_sets,
+            uses_tflm=uses_tflm,
             include_dirs=_include_dirs(source_sets, third_party=False),
             system_include_dirs=_include_dirs(source_sets, third_party=True),
         ),
@@ -56,7 +58,10 @@ def cmake_files(
     }
     if board.core is not None:
         files["cmake/target.cmake"] = _render(
-            "project/toolchain.cmake.j2", cpu=board.core.cpu, options=board.core.compiler_options
+            "project/toolchain.cmake.j2",
+            cpu=board.core.cpu,
+            options=board.core.compiler_options,
+            uses_tflm=uses_tflm,
         )
         files["generated/firmware.ld"] = _render(
             "project/firmware.ld.j2",
@@ -65,8 +70,13 @@ def cmake_files(
             sets=[source_set.name for source_set in source_sets if source_set.only_for != "host"],
             stack_bytes=layout.stack_bytes,
             handler_stack_bytes=HANDLER_STACK_BYTES,
+            uses_tflm=uses_tflm,
         )
     return {PurePosixPath(path): data for path, data in files.items()}
+
+
+def _presets_of(board: Board) -> tuple[str, ...]:
+    return ("target", "host", "sanitize") if board.core is not None else ("host", "sanitize")
 
 
 def _check(source_set: SourceSet) -> None:

@@ -23,6 +23,8 @@ class SourceSet:
         third_party: compiled without our warning options; its headers are system headers.
         only_for: ``host`` or ``target`` where it is built for one of them only.
         link_libraries: libraries of the toolchain that it needs, for example ``m``.
+        language: ``C``; or ``CXX`` for C++ that uses TFLite Micro, whose headers and libraries the build is
+            told of. A project that has such a set is for the target only.
     """
 
     name: str
@@ -34,6 +36,7 @@ class SourceSet:
     third_party: bool = False
     only_for: str = ""
     link_libraries: tuple[str, ...] = field(default=())
+    language: str = "C"
 
 
 def template_files(folder: str, names: tuple[str, ...]) -> dict[PurePosixPath, bytes]:

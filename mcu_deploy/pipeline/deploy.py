@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mcu_deploy.boards.types import Simulator
 from mcu_deploy.build import Firmware, executable_path
 from mcu_deploy.build import build as build_firmware
-from mcu_deploy.errors import InputError
+from mcu_deploy.errors import InputError, SimulationError
 from mcu_deploy.inputs import InputVector, Stream, stream_windows, window_samples
 from mcu_deploy.pipeline.folder import exclusive
 from mcu_deploy.pipeline.generate import prepare, write
-from mcu_deploy.pipeline.options import DeployOptions, RunOptions, check_options
+from mcu_deploy.pipeline.options import (
+    DeployOptions,
+    GenerateOptions,
+    RunOptions,
+    check_options,
+    check_runtime_options,
+)
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.pipeline.project import Project, load_project
 from mcu_deploy.pipeline.run import (
@@ -24,6 +31,8 @@ from mcu_deploy.pipeline.run import (
     run_batch,
     time_limit,
 )
+from mcu_deploy.pipeline.tflm import library_variables
+from mcu_deploy.plan.memory import align
 from mcu_deploy.simulate import runner
 from mcu_deploy.tools import versions
 from mcu_deploy.verify import document as entries
@@ -45,7 +54,9 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
         "runtime": options.generate.runtime,
     }
     check_options(options.run)
-    prepared = prepare(options.generate, progress)
+    check_runtime_options(options.generate, options.fit_arena)
+    generating = _fitted(options, progress) if options.fit_arena else options.generate
+    prepared = prepare(generating, progress)
     project = prepared.project
     _describe(project, document)
     simulator = runner.find_simulator(project.board, options.run.simulator)
@@ -62,12 +73,31 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
     _judge(project, firmware, batch, options.run.timeout, progress, document)
 
 
+def _fitted(options: DeployOptions, progress: Progress) -> GenerateOptions:
+    """The options with the arena that TFLite Micro says it needs, in a run of its own on random values."""
+    prepared = prepare(options.generate, progress)
+    project = prepared.project
+    simulator = runner.find_simulator(project.board, options.run.simulator)
+    running = RunOptions(simulator=options.run.simulator, timeout=options.run.timeout)
+    inputs = _ready(project, simulator, running, progress)
+    write(prepared, progress)
+    with exclusive(project.folder):
+        firmware = build_project(project, runner.preset_for(simulator), progress)
+        with progress.step("measure the arena"):
+            used = run_batch(project, firmware, simulator, inputs, running).record.runs[0].arena_used
+    if used is None:
+        raise SimulationError("the firmware did not record the size of its arena", "leave --fit-arena out")
+    progress.note(f"TFLite Micro uses {used:,} bytes of the arena's {project.plan.arena_bytes:,}")
+    return replace(options.generate, tflm_arena=align(used))
+
+
 def _ready(
     project: Project, simulator: Simulator, options: RunOptions, progress: Progress
 ) -> list[InputVector] | list[Stream]:
     """The inputs, once it is known that the simulator is there: both can be refused before any work."""
     runner.require(simulator, project.board, project.npu_configuration)
     _require_npu(project, simulator)
+    library_variables(project, runner.preset_for(simulator))
     with progress.step("read the inputs"):
         return collect_inputs(project, options)
 
@@ -109,7 +139,8 @@ def build_project(project: Project, preset: str, progress: Progress) -> Firmware
         BuildError, MemoryOverflowError, ToolMissingError: it did not come to a firmware.
     """
     with progress.step(f"build for {'this computer' if preset == 'host' else project.board.name}"):
-        return build_firmware(project.folder, preset, BUILD_TIMEOUT)
+        variables = library_variables(project, preset)
+        return build_firmware(project.folder, preset, BUILD_TIMEOUT, variables=variables)
 
 
 def build(folder: Path, simulator: str | None, progress: Progress) -> Path:

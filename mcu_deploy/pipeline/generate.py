@@ -21,6 +21,7 @@ from mcu_deploy.codegen.npu import MODEL_WORKSPACE_BYTES, npu_sources
 from mcu_deploy.codegen.platform import platform_sources
 from mcu_deploy.codegen.project import SourceSet
 from mcu_deploy.codegen.stream import smoother_ram_bytes, stream_ram_bytes, stream_sources
+from mcu_deploy.codegen.tflm import tflm_sources
 from mcu_deploy.errors import InputError, MemoryOverflowError, ModelError, UsageError
 from mcu_deploy.frontend import FrontendSpec, load_spec, spec_table, stages
 from mcu_deploy.frontend.cmsis import ensure_cmsis_dsp
@@ -34,14 +35,19 @@ from mcu_deploy.npu.target import NpuTarget, make_target
 from mcu_deploy.npu.vela import compile_model, memory_ports, vela_options
 from mcu_deploy.pipeline.folder import write_project
 from mcu_deploy.pipeline.memory import largest_tensors, memory_findings
-from mcu_deploy.pipeline.options import GenerateOptions, check_npu_options
+from mcu_deploy.pipeline.options import GenerateOptions, check_npu_options, check_runtime_options
 from mcu_deploy.pipeline.progress import Progress
-from mcu_deploy.pipeline.project import MODEL_FILE, NPU_FILE, NPU_MESSAGES_FILE, PROJECT_SCHEMA, Project
-from mcu_deploy.plan.compiled import make_compiled_plan
-from mcu_deploy.plan.planner import make_plan
-from mcu_deploy.plan.types import Plan
+from mcu_deploy.pipeline.project import (
+    MODEL_FILE,
+    NPU_FILE,
+    NPU_MESSAGES_FILE,
+    PROJECT_SCHEMA,
+    Project,
+    plan_for,
+)
 from mcu_deploy.registry.cards import ModelCard, card_by_hash
 from mcu_deploy.registry.locate import resolve_model
+from mcu_deploy.tflm.plan import TFLM
 
 APP_DATA_RESERVE = 2048
 APP_CODE_RESERVE = 16 * 1024
@@ -49,6 +55,8 @@ APP_PIECE_BYTES = 2 * 256  # of each channel: what md_main.c reads of a recordin
 FRONTEND_CODE_RESERVE = 8 * 1024
 STREAM_CODE_RESERVE = 2 * 1024
 NPU_DRIVER_CODE_RESERVE = 4 * 1024
+TFLM_CODE_RESERVE = 192 * 1024
+TFLM_DATA_RESERVE = 4 * 1024
 NPU_MODEL_CODE_RESERVE = 64 * 1024
 NPU_MODEL_DATA_RESERVE = 16 * 1024
 
@@ -89,21 +97,24 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
     Raises:
         McuDeployError: the model is rejected, or something does not fit.
     """
-    _refuse_what_is_to_come(options)
+    check_runtime_options(options)
     check_npu_options(options)
     table = board_table(options.board)
     board = parse_board(table, options.board)
+    if options.runtime == TFLM and board.core is None:
+        raise InputError(f"{board.name} has no core to build TFLite Micro for", "choose another --board")
     with progress.step("read and check the model"):
         path = resolve_model(options.model)
         data = read_model_bytes(path)
-        graph = parse_model(data, path.stem) if options.npu != "none" else _deployable(data, path.stem, board)
+        ours = options.npu == "none" and options.runtime != TFLM
+        graph = _deployable(data, path.stem, board) if ours else parse_model(data, path.stem)
         card = card_by_hash(graph.sha256)
         frontend = choose_frontend(options.frontend, card, graph)
         if options.stream and frontend is None:
             raise UsageError("--stream needs a front end", "choose one with --frontend NAME|FILE")
     npu = _compile(options, board, data, graph, progress)
     with progress.step("plan"):
-        plan = make_plan(graph) if npu is None else make_compiled_plan(graph, npu.compiled)
+        plan = plan_for(options.runtime, graph, npu, options.tflm_arena)
     name = card.name if card else _slug(graph.name)
     project = Project(
         folder=options.output_dir or OUTPUT_ROOT / _folder_name(name, options, board),
@@ -120,7 +131,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
     )
     try:
         layout = place(
-            _reachable(board, npu), _constant_bytes(plan), plan.arena_bytes, project_reserves(project)
+            _reachable(board, npu), _constant_bytes(project), plan.arena_bytes, project_reserves(project)
         )
     except MemoryOverflowError as error:
         details = (*error.details, *largest_tensors(project.planned, plan))
@@ -158,12 +169,6 @@ def _deployable(data: bytes, name: str, board: Board) -> Graph:
     if found:
         raise rejected(graph, [*found, *memory_findings(graph, board)])
     return graph
-
-
-def _refuse_what_is_to_come(options: GenerateOptions) -> None:
-    if options.runtime != "aot":
-        what = "is not in this version" if options.runtime == "tflm" else "is not known"
-        raise InputError(f"--runtime {printable(options.runtime)} {what}", "use --runtime aot")
 
 
 def _compile(
@@ -257,6 +262,9 @@ def project_reserves(project: Project) -> dict[str, int]:
     if project.stream and project.frontend is not None:
         needed["data"] += stream_ram_bytes(project.frontend) + smoother_ram_bytes(project.stream_outputs)
         needed["code"] += STREAM_CODE_RESERVE
+    if project.runtime == TFLM:
+        needed["code"] += TFLM_CODE_RESERVE
+        needed["data"] += TFLM_DATA_RESERVE
     if project.npu is not None and project.uses_npu:
         needed["code"] += NPU_DRIVER_CODE_RESERVE
         if project.npu.modelled and project.npu.model != "off":
@@ -265,15 +273,18 @@ def project_reserves(project: Project) -> dict[str, int]:
     return needed
 
 
-def _constant_bytes(plan: Plan) -> int:
-    """All constants with the alignment of each."""
-    sizes = [constant.values.nbytes for step in plan.steps for constant in step.constants]
+def _constant_bytes(project: Project) -> int:
+    """All constants with the alignment of each; the file where an interpreter reads it."""
+    if project.runtime == TFLM:
+        return len(project.file)
+    sizes = [constant.values.nbytes for step in project.plan.steps for constant in step.constants]
     return sum(-(-size // 16) * 16 for size in sizes)
 
 
 def _folder_name(model: str, options: GenerateOptions, board: Board) -> str:
     npu = "" if options.npu == "none" else f"-{options.npu}"
-    return f"{model}-{board.name}{npu}{'-stream' if options.stream else ''}"
+    runtime = f"-{TFLM}" if options.runtime == TFLM else ""
+    return f"{model}-{board.name}{npu}{runtime}{'-stream' if options.stream else ''}"
 
 
 def _slug(name: str) -> str:
@@ -284,10 +295,13 @@ def _slug(name: str) -> str:
 def _source_sets(project: Project, progress: Progress) -> list[SourceSet]:
     graph, frontend, npu = project.graph, project.frontend, project.npu
     source_sets = [
-        *model_sources(project.planned, project.plan),
+        *_model_sources(project),
         *platform_sources(project.board, project.uses_npu),
         app_sources(
-            frontend is not None, project.stream_outputs if project.stream else None, project.uses_npu
+            frontend is not None,
+            project.stream_outputs if project.stream else None,
+            project.uses_npu,
+            project.runtime == TFLM,
         ),
     ]
     if npu is not None and project.uses_npu:
@@ -303,6 +317,13 @@ def _source_sets(project: Project, progress: Progress) -> list[SourceSet]:
             frontend, float(quantization.scale[0]), int(quantization.zero_point[0]), cmsis
         )
     return source_sets
+
+
+def _model_sources(project: Project) -> tuple[SourceSet, ...]:
+    if project.runtime != TFLM:
+        return model_sources(project.planned, project.plan)
+    compiled = project.npu.compiled if project.npu else None
+    return tflm_sources(project.graph, project.plan, project.file, compiled, project.uses_npu)
 
 
 def _files(

@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mcu_deploy.errors import UsageError
+from mcu_deploy.errors import InputError, UsageError
+from mcu_deploy.graph.text import printable
+from mcu_deploy.tflm.plan import TFLM
+
+RUNTIMES = ("aot", TFLM)
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,7 @@ class GenerateOptions:
         npu_model: the functional model in the firmware: ``auto`` (where no NPU answers), ``on`` or ``off``;
             None for ``auto``.
         runtime: ``aot`` or ``tflm``.
+        tflm_arena: bytes of the arena with ``tflm``, or None for an estimate.
         frontend: preset, TOML file, ``none``, or None for what the model's card says.
         output_dir: the project folder, or None for the default.
         stream: the firmware takes whole recordings too, in windows that overlap.
@@ -37,6 +42,7 @@ class GenerateOptions:
     npu_arena_cache: int | None = None
     npu_model: str | None = None
     runtime: str = "aot"
+    tflm_arena: int | None = None
     frontend: str | None = None
     output_dir: Path | None = None
     stream: bool = False
@@ -84,10 +90,16 @@ class RunOptions:
 
 @dataclass(frozen=True)
 class DeployOptions:
-    """All of it."""
+    """All of it.
+
+    Attributes:
+        generate, run: the steps' options.
+        fit_arena: with the runtime ``tflm``: run once to learn the arena's size, and generate with that.
+    """
 
     generate: GenerateOptions
     run: RunOptions
+    fit_arena: bool = False
 
 
 def check_npu_options(options: GenerateOptions) -> None:
@@ -106,6 +118,25 @@ def check_npu_options(options: GenerateOptions) -> None:
     wrong = next((name for name, value in given.items() if value is not None), None)
     if options.npu == "none" and wrong is not None:
         raise UsageError(f"{wrong} is for an NPU only", "choose one: --npu ethos-u55-128")
+
+
+def check_runtime_options(options: GenerateOptions, fit_arena: bool = False) -> None:
+    """Refuses an unknown runtime, and what has no meaning with the one that was chosen.
+
+    Raises:
+        InputError: the runtime is not known.
+        UsageError: it does not go together.
+    """
+    if options.runtime not in RUNTIMES:
+        raise InputError(
+            f"--runtime {printable(options.runtime)} is not known", f"choose one of {', '.join(RUNTIMES)}"
+        )
+    given = {"--tflm-arena": options.tflm_arena is not None, "--fit-arena": fit_arena}
+    wrong = next((name for name, is_given in given.items() if is_given), None)
+    if options.runtime != TFLM and wrong is not None:
+        raise UsageError(f"{wrong} is for TFLite Micro only", "add --runtime tflm")
+    if all(given.values()):
+        raise UsageError("--fit-arena finds the size that --tflm-arena gives", "leave one of them out")
 
 
 def check_options(options: RunOptions) -> None:

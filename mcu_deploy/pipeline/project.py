@@ -22,6 +22,7 @@ from mcu_deploy.plan.compiled import make_compiled_plan
 from mcu_deploy.plan.operators.types import ETHOS_U
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
+from mcu_deploy.tflm.plan import TFLM, make_tflm_plan
 
 PROJECT_SCHEMA = "mcu-deploy/project/1"
 MODEL_FILE = "model/model.tflite"
@@ -41,7 +42,7 @@ class Project:
         board: the board.
         npu: the NPU that it is compiled for, or None. Then ``plan`` is of ``npu.compiled``, whose first
             tensors are those of ``graph``.
-        runtime: as generated.
+        runtime: ``aot`` or ``tflm``.
         frontend: in the firmware, or None.
         labels: class names, or ().
         stream: whether the firmware takes streams.
@@ -58,6 +59,11 @@ class Project:
     frontend: FrontendSpec | None
     labels: tuple[str, ...]
     stream: bool = False
+
+    @property
+    def file(self) -> bytes:
+        """What an interpreter in the firmware reads: the model's file, or Vela's."""
+        return self.npu.made if self.npu else self.model
 
     @property
     def planned(self) -> Graph:
@@ -126,7 +132,8 @@ def load_project(folder: Path) -> Project:
             )
         graph = parse_model(model, name)
         npu = _npu(folder, state, graph)
-        if npu is None:
+        runtime = str(identity["runtime"])
+        if npu is None and runtime != TFLM:
             check(graph)
         frontend = identity["frontend"]
         return Project(
@@ -134,16 +141,28 @@ def load_project(folder: Path) -> Project:
             name=name,
             model=model,
             graph=graph,
-            plan=make_plan(graph) if npu is None else make_compiled_plan(graph, npu.compiled),
+            plan=plan_for(runtime, graph, npu, int(state["memory"]["arena_bytes"])),
             board=parse_board(identity["board"], path.name),
             npu=npu,
-            runtime=str(identity["runtime"]),
+            runtime=runtime,
             frontend=_frontend(frontend) if frontend else None,
             labels=tuple(map(str, state["model"]["labels"])),
             stream=bool(identity["stream"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path} is damaged", "generate the project again with --force") from None
+
+
+def plan_for(runtime: str, graph: Graph, npu: NpuTarget | None, tflm_arena: int | None) -> Plan:
+    """The plan of a model for a runtime, and for an NPU if there is one.
+
+    Raises:
+        ModelError: TFLite Micro lacks an operator.
+    """
+    compiled = npu.compiled if npu else None
+    if runtime == TFLM:
+        return make_tflm_plan(graph, compiled, tflm_arena)
+    return make_plan(graph) if compiled is None else make_compiled_plan(graph, compiled)
 
 
 def _npu(folder: Path, state: dict[str, Any], graph: Graph) -> NpuTarget | None:

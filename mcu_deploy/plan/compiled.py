@@ -42,10 +42,10 @@ def make_compiled_plan(original: Graph, compiled: Compiled, target: str = PORTAB
         found = operator_views(compiled.graph, operator)
         if found is not None and _lie_there(compiled, operator, found):
             add_views(views, operator, found)
-            removed |= dict.fromkeys(_performed(original, operator), VIEW_REASON)
+            removed |= dict.fromkeys(performed_operators(original, operator), VIEW_REASON)
         else:
             steps.append(_step(original, compiled, operator, len(steps), implementations))
-    steps = _shared_constants(steps)
+    steps = shared_constants(steps)
     state = initial_state(compiled.graph)
     places = _places(compiled, steps, views, state)
     _check_overlaps(steps, places)
@@ -58,7 +58,7 @@ def make_compiled_plan(original: Graph, compiled: Compiled, target: str = PORTAB
 def _step(
     original: Graph, compiled: Compiled, operator: Operator, index: int, implementations: tuple[str, ...]
 ) -> Step:
-    performed = _performed(original, operator)
+    performed = performed_operators(original, operator)
     step = make_step(compiled.graph, operator, index, implementations)
     if operator.kind != NPU_OPERATOR:
         return replace(step, operators=performed)
@@ -78,7 +78,7 @@ def _step(
     )
 
 
-def _performed(original: Graph, operator: Operator) -> tuple[int, ...]:
+def performed_operators(original: Graph, operator: Operator) -> tuple[int, ...]:
     """The original's operators that one of Vela's stands for: those between its inputs and its outputs."""
     makers = {tensor: op for op in original.operators for tensor in op.outputs}
     ends = set(network_inputs(operator))
@@ -93,7 +93,7 @@ def _performed(original: Graph, operator: Operator) -> tuple[int, ...]:
     return tuple(sorted(found))
 
 
-def _shared_constants(steps: list[Step]) -> list[Step]:
+def shared_constants(steps: list[Step]) -> list[Step]:
     """Each array once: the steps of one compilation have their weights in common."""
     seen: set[str] = set()
     result = []

@@ -22,6 +22,7 @@ from mcu_deploy.simulate.faults import Fault
 from mcu_deploy.simulate.npu_counts import COUNTS as NPU_COUNTS
 from mcu_deploy.simulate.npu_counts import NpuCounts
 from mcu_deploy.simulate.npu_failures import FAILURE, NpuFailure, NpuFailureError
+from mcu_deploy.simulate.tflm_failures import TflmFailureError
 
 INPUTS_FILE = "inputs.bin"
 RECORDS_FILE = "records.bin"
@@ -66,6 +67,8 @@ class _Type(enum.IntEnum):
     DETECTION = 11
     NPU = 12
     NPU_COUNTS = 13
+    TFLM = 14
+    ARENA = 15
 
 
 _REFUSALS = {
@@ -168,6 +171,7 @@ class Run:
         observed: calls of observers within the counted code; 0 means that the counts are exact.
         detection: that the window of a stream made.
         npu: what the NPU's functional model counted; None where it was not used.
+        arena_used: bytes of the arena that TFLite Micro uses; None where it does not run the model.
     """
 
     frontend: tuple[FrontendVector, ...]
@@ -180,6 +184,7 @@ class Run:
     observed: int
     detection: Detection | None = None
     npu: NpuCounts | None = None
+    arena_used: int | None = None
 
 
 @dataclass(frozen=True)
@@ -319,6 +324,7 @@ def read_records(path: Path, expected_runs: int) -> RunRecord:
     Raises:
         FirmwareFaultError: it ends with a fault report.
         NpuFailureError: it ends with the report of an NPU's failure.
+        TflmFailureError: it ends with the report of TFLite Micro's failure.
         SimulationError: it is missing, cut short, damaged, or ends with a refusal.
     """
     try:
@@ -341,6 +347,7 @@ class _OpenRun:
     outputs: list[TensorRecord] = field(default_factory=list)
     detection: Detection | None = None
     npu: NpuCounts | None = None
+    arena_used: int | None = None
 
     def close(self, observed: int, frontend: int, inference: int) -> Run:
         return Run(
@@ -354,6 +361,7 @@ class _OpenRun:
             observed,
             self.detection,
             self.npu,
+            self.arena_used,
         )
 
 
@@ -390,6 +398,8 @@ class _Reader:
                 )
             if kind == _Type.NPU:
                 raise NpuFailureError(NpuFailure(*self._unpack(FAILURE, payload)))
+            if kind == _Type.TFLM:
+                raise TflmFailureError(id_, aux, payload)
             self._check_run(kind, run)
             self._add(kind, id_, aux, payload)
             self._records += 1
@@ -447,6 +457,11 @@ class _Reader:
             if self._open.npu is not None:
                 raise self._error("a second count of the NPU's work in one run")
             self._open.npu = NpuCounts(*self._unpack(NPU_COUNTS, payload))
+        elif kind == _Type.ARENA:
+            self._unpack(struct.Struct(""), payload)
+            if id_ > aux:
+                raise self._error(f"{id_} bytes used of an arena of {aux}")
+            self._open.arena_used = id_
         else:
             self._runs.append(self._open.close(aux, *self._unpack(_COUNTS, payload)))
             self._open = None

@@ -29,6 +29,7 @@ from mcu_deploy.simulate.records import (
     read_records,
     write_inputs,
 )
+from mcu_deploy.simulate.tflm_failures import TflmFailureError
 
 DEFAULT_BUDGET = 10**11
 
@@ -223,7 +224,7 @@ def execute(launch: Launch, executable: Path, expected_runs: int, run_dir: Path,
             f"the firmware faulted {where}: {fault.describe(executable)}",
             fault.hint or f"find the line: {line}",
         ) from None
-    except NpuFailureError:
+    except (NpuFailureError, TflmFailureError):
         raise
     except SimulationError as error:
         known = launch.explain(finished)

@@ -123,7 +123,7 @@ def memory_entry(plan: Plan, use: MemoryUse | None, record: RunRecord | None) ->
     Args:
         plan: gives the arena.
         use: of the target build; None for a native one, whose sizes mean nothing for a target.
-        record: gives the stack's high-water mark.
+        record: gives the stack's high-water mark, and what TFLite Micro uses of its arena.
     """
     stack = record.stack_used if record is not None and record.stack_bytes else None
     entry: dict[str, Any] = dict.fromkeys(
@@ -138,7 +138,8 @@ def memory_entry(plan: Plan, use: MemoryUse | None, record: RunRecord | None) ->
             "stack_reserved_bytes",
         )
     )
-    entry |= {"arena_bytes": plan.arena_bytes, "stack_bytes": stack}
+    used = record.runs[0].arena_used if record is not None else None
+    entry |= {"arena_bytes": plan.arena_bytes, "arena_used_bytes": used, "stack_bytes": stack}
     if use is not None:
         frontend = [use.sets[name].bytes for name in ("frontend", "cmsis_dsp", "stream") if name in use.sets]
         entry |= {

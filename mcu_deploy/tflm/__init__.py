@@ -1,0 +1,1 @@
+"""The runtime ``tflm``: TFLite Micro's interpreter in the firmware."""
