@@ -40,8 +40,10 @@ def _board(name: str) -> Board:
 
 @pytest.fixture(scope="module", params=[*NAMES, SYSTICK])
 def built(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Board, Firmware]:
-    board = _board(request.param)
-    folder = tmp_path_factory.mktemp("toy")
+    return _build(_board(request.param), tmp_path_factory.mktemp("toy"))
+
+
+def _build(board: Board, folder: Path) -> tuple[Board, Firmware]:
     toy.write_project(folder, board, toy.source_sets(board, frontend=True))
     return board, build(folder, "target")
 
@@ -62,6 +64,16 @@ def test_it_computes_and_counts_exactly(built: tuple[Board, Firmware], tmp_path:
     assert 0 < record.runs[-1].frontend_instructions < 1000
     again = run(firmware, board, find_simulator(board, "qemu"), inputs, tmp_path, RunOptions(budget=10**8))
     assert [r.inference_instructions for r in again.runs] == [r.inference_instructions for r in record.runs]
+
+
+def test_the_counter_of_the_mps2_may_wrap(tmp_path: Path) -> None:
+    """2**32 ticks are 1.3e9 instructions at 3.2 ticks each."""
+    board, firmware = _build(load_board("mps2-an385"), tmp_path / "toy")
+    turns = range(0xFFFFFF - 44, 0xFFFFFF)
+    record = run(firmware, board, find_simulator(board, "qemu"), [*map(loop, turns)], tmp_path)
+    counts = [found.inference_instructions for found in record.runs]
+    assert 3.2 * sum(counts) > 2**32
+    assert len({count - 2 * n for count, n in zip(counts, turns, strict=True)}) == 1
 
 
 @pytest.mark.parametrize(
