@@ -107,8 +107,9 @@ extern "C" void md_model_prepare(void) {
         fail(MD_TFLM_FAILED_RESOLVER, 0);
     }
     new (observer_place.bytes) Observer;
-    new (interpreter_place.bytes) Interpreter(model, *resolver, md_tflm_arena, md_tflm_arena_bytes,
-                                              nullptr, &observer_place.object());
+    new (interpreter_place.bytes)
+        Interpreter(model, *resolver, md_tflm_arena, md_tflm_arena_bytes - md_tflm_fast_bytes,
+                    nullptr, &observer_place.object());
     const TfLiteStatus status = interpreter().AllocateTensors();
     if (status != kTfLiteOk) {
         fail(MD_TFLM_FAILED_ALLOCATE, static_cast<uint32_t>(status));
@@ -145,7 +146,8 @@ extern "C" void md_model_invoke(md_model_observer_t observer, void *context) {
 }
 
 extern "C" uint32_t md_tflm_arena_used(void) {
-    return static_cast<uint32_t>(interpreter().arena_used_bytes());
+    const auto used = static_cast<uint32_t>(interpreter().arena_used_bytes());
+    return md_tflm_fast_bytes > 0 ? ((used + 15u) & ~15u) + md_tflm_fast_bytes : used;
 }
 
 // What C++ on bare metal may ask for. Nothing is ever deleted, or called that has no body.

@@ -39,11 +39,12 @@ typedef struct {
 extern const uint8_t md_tflm_model[];
 extern uint8_t md_tflm_arena[];
 extern const uint32_t md_tflm_arena_bytes;
+extern const uint32_t md_tflm_fast_bytes; /* of it, at its end: the NPU's fast memory */
 extern const uint32_t md_tflm_steps;
 extern const md_tflm_made_t md_tflm_made[];
 extern const uint32_t md_tflm_made_count;
 
-/* Bytes of the arena that the interpreter uses; after md_model_prepare. */
+/* Bytes of the arena that interpreter and fast memory need; after md_model_prepare. */
 uint32_t md_tflm_arena_used(void);
 
 /* The last line that TFLite Micro printed, without its end; "" if it printed none. */

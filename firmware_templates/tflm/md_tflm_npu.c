@@ -8,6 +8,8 @@ void md_tflm_npu_open(void) {
     if (!md_npu_open(&failure)) {
         md_app_npu_failed(&failure);
     }
+    ethosu_set_fast_memory(md_tflm_arena + md_tflm_arena_bytes - md_tflm_fast_bytes,
+                           md_tflm_fast_bytes);
 }
 
 void md_tflm_npu_explain(uint32_t step) {

@@ -12,6 +12,7 @@ from mcu_deploy.codegen.project import SourceSet, template_files
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_compiled
 from mcu_deploy.npu.compiled import Compiled
+from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.tflm.operators import registrations
 
@@ -86,6 +87,7 @@ def _harness(graph: Graph, plan: Plan, file: bytes, compiled: Compiled | None) -
         .get_template("tflm/model.cc.j2")
         .render(
             arena_bytes=plan.arena_bytes,
+            fast_bytes=align(compiled.fast_bytes) if compiled else 0,
             steps=len(plan.steps),
             made=made,
             inputs=[(index, graph.tensors[index].bytes) for index in graph.inputs],

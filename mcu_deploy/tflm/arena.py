@@ -24,7 +24,8 @@ def estimate_arena(graph: Graph, compiled: Compiled | None = None) -> int:
 
     Returns:
         A multiple of 16: activations by TFLite Micro's own way of planning (greedy by size), the scratch
-        memory of CMSIS-NN's convolutions, and what the interpreter keeps for itself.
+        memory of CMSIS-NN's convolutions, what the interpreter keeps for itself, and behind that the NPU's
+        fast memory.
     """
     ran = graph if compiled is None else compiled.graph
     kept = _BASE_BYTES + _OPERATOR_BYTES * len(ran.operators) + _TENSOR_BYTES * len(ran.tensors)
@@ -34,9 +35,11 @@ def estimate_arena(graph: Graph, compiled: Compiled | None = None) -> int:
         moving = _activations(ran)
     else:
         ends = [offset + ran.tensors[index].bytes for index, offset in compiled.offsets.items()]
-        moving = max(align(compiled.scratch_bytes) + align(compiled.fast_bytes), *map(align, ends))
+        # The interpreter makes room for the fast memory, too, although the NPU gets another.
+        moving = max(map(align, (compiled.scratch_bytes, compiled.fast_bytes, *ends)))
     total = moving + kept
-    return align(total + total // _ROOM)
+    fast = align(compiled.fast_bytes) if compiled else 0
+    return align(total + total // _ROOM) + fast
 
 
 def _activations(graph: Graph) -> int:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from mcu_deploy.errors import InputError
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import NPU_OPERATOR
 from mcu_deploy.npu.compiled import STREAM, Compiled, network_inputs
 from mcu_deploy.plan.compiled import performed_operators, shared_constants
+from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.operators.types import ETHOS_U
 from mcu_deploy.plan.types import Constant, Plan, Step
 from mcu_deploy.tflm.arena import estimate_arena
@@ -22,15 +24,24 @@ def make_tflm_plan(graph: Graph, compiled: Compiled | None = None, arena_bytes: 
     Args:
         graph: the model's.
         compiled: what Vela made of it, or None.
-        arena_bytes: size of the arena, or None for an estimate.
+        arena_bytes: size of the arena, with the NPU's fast memory at its end; or None for an estimate.
 
     Raises:
         ModelError: TFLite Micro lacks an operator.
+        InputError: the arena is too small for the NPU's fast memory alone.
     """
     ran = graph if compiled is None else compiled.graph
     registrations(ran)
     steps = shared_constants([_step(graph, compiled, operator) for operator in ran.operators])
-    return Plan(tuple(steps), (), {}, arena_bytes or estimate_arena(graph, compiled))
+    if arena_bytes is None:
+        arena_bytes = estimate_arena(graph, compiled)
+    fast = align(compiled.fast_bytes) if compiled else 0
+    if arena_bytes <= fast:
+        raise InputError(
+            f"an arena of {arena_bytes} bytes has no room but for the NPU's fast memory ({fast} bytes)",
+            "give more by --tflm-arena",
+        )
+    return Plan(tuple(steps), (), {}, align(arena_bytes))
 
 
 def _step(original: Graph, compiled: Compiled | None, operator: Operator) -> Step:

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct {
     uint8_t *data;
@@ -45,6 +46,11 @@ int main(int argc, char **argv) {
         return 2;
     }
     const int size = (int)stream.bytes;
+    uint8_t *const copy = aligned_alloc(16, (arena.bytes + 15u) & ~(size_t)15u);
+    if (copy == NULL) {
+        return 2;
+    }
+    memcpy(copy, arena.data, arena.bytes);
     printf("invoke %d\n", ethosu_invoke_v3(driver, stream.data, size, bases, sizes, 4, NULL));
     const bool failed = ethosu_failure(&failure);
     printf("failed %d kind %u\n", failed, (unsigned)(failed ? failure.kind : 0u));
@@ -55,6 +61,11 @@ int main(int argc, char **argv) {
     printf("fast memory before %d\n",
            ethosu_invoke_v3(driver, stream.data, size, bases, before, 4, NULL));
     printf("no driver %d\n", ethosu_invoke_v3(NULL, stream.data, size, bases, sizes, 4, NULL));
+    bases[1] = (uintptr_t)copy;
+    ethosu_set_fast_memory(copy, arena.bytes);
+    printf("fast memory set %d\n",
+           ethosu_invoke_v3(driver, stream.data, size, bases, sizes, 4, NULL));
+    printf("the same %d\n", memcmp(copy, arena.data, arena.bytes) == 0);
     ethosu_release_driver(driver);
     if (ethosu_reserve_driver() != driver) {
         return 2;
@@ -67,5 +78,6 @@ int main(int argc, char **argv) {
     free(stream.data);
     free(constants.data);
     free(arena.data);
+    free(copy);
     return 0;
 }

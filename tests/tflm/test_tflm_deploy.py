@@ -134,6 +134,16 @@ def test_real_models_layer_by_layer(
 
 
 @pytest.mark.qemu
+def test_dedicated_sram(model_path: Callable[[str], Path], tflm: Path, tmp_path: Path) -> None:
+    model = model_path("kws_micronet_m.tflite")
+    modes = ("--npu-system-config", "Ethos_U65_High_End", "--npu-memory-mode", "Dedicated_Sram")
+    options = ("--runtime", "tflm", "--npu", "ethos-u65-256", *modes, "--json")
+    result = mcu_deploy("deploy", model, *options, cwd=tmp_path)
+    assert result.code == 0, result.err
+    assert result.document["verdict"] == "verified"
+
+
+@pytest.mark.qemu
 def test_the_front_end_and_a_fitted_arena(tflm: Path, tmp_path: Path) -> None:
     options = ("--runtime", "tflm", "--fit-arena", "--input", RECORDING, "--json")
     result = mcu_deploy("deploy", "kws-demo", *options, cwd=tmp_path)

@@ -101,6 +101,8 @@ def test_a_stream_of_vela_s_by_the_core_driver_s_interface(
         "negative -1",
         "fast memory before -1",
         "no driver -1",
+        "fast memory set 0",
+        "the same 1",
     ]
     wanted = run_reference(data, [(given,)], all_tensors=False, timeout=60)[0].outputs[0]
     offset = target.compiled.offsets[graph.outputs[0]]

@@ -7,6 +7,8 @@ struct ethosu_driver {
     bool reserved;
     bool failed;
     md_npu_failure_t failure;
+    uint64_t fast;     /* address */
+    size_t fast_bytes; /* 0: as the caller says */
 };
 
 static struct ethosu_driver driver;
@@ -25,17 +27,24 @@ void ethosu_release_driver(struct ethosu_driver *drv) {
     }
 }
 
+void ethosu_set_fast_memory(const void *memory, size_t bytes) {
+    driver.fast = (uintptr_t)memory;
+    driver.fast_bytes = bytes;
+}
+
 /* Returns false where the memories are not as Vela lays them out: the fast one in or behind the arena. */
 static bool make_job(md_npu_job_t *job, const uint64_t *base, const size_t *bytes) {
+    const uint64_t fast = driver.fast_bytes > 0u ? driver.fast : base[FAST];
+    const size_t fast_bytes = driver.fast_bytes > 0u ? driver.fast_bytes : bytes[FAST];
     uint64_t arena_bytes = bytes[ARENA];
     uint64_t fast_offset = 0;
-    if (bytes[FAST] > 0u) {
-        if (base[FAST] < base[ARENA]) {
+    if (fast_bytes > 0u) {
+        if (fast < base[ARENA]) {
             return false;
         }
-        fast_offset = base[FAST] - base[ARENA];
-        if (fast_offset + bytes[FAST] > arena_bytes) {
-            arena_bytes = fast_offset + bytes[FAST];
+        fast_offset = fast - base[ARENA];
+        if (fast_offset + fast_bytes > arena_bytes) {
+            arena_bytes = fast_offset + fast_bytes;
         }
     }
     if (arena_bytes > UINT32_MAX || bytes[CONSTANTS] > UINT32_MAX) {

@@ -23,6 +23,10 @@ struct ethosu_driver *ethosu_reserve_driver(void);
 
 void ethosu_release_driver(struct ethosu_driver *drv);
 
+/* Not of Arm's interface, where ethosu_init is told: memory for region 2 of the streams, in place of what
+ * their callers name. It must lie behind the arena. */
+void ethosu_set_fast_memory(const void *memory, size_t bytes);
+
 /* Runs what Vela put into an operator, to its end. Returns 0, or -1 on a failure.
  *
  * custom_data_ptr   the stream: md_npu_job_t's
