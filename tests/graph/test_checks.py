@@ -129,7 +129,7 @@ def test_ends_of_other_types_are_named_with_the_way_out() -> None:
     builder.input((1, 8), dtype=DataType.UINT8, name="picture")
     error = refused(builder.build([builder.operator("RELU", [builder.input((1, 8), zero_point=0)])]))
     reason = "is uint8 instead of int8, int16, int32, float32"
-    assert error.message == f"the model's input, tensor 0 \"picture\": {reason}"
+    assert error.message == f'the model\'s input, tensor 0 "picture": {reason}'
     assert "inference_input_type=inference_output_type=tf.int8" in error.hint
 
 
