@@ -119,7 +119,7 @@ def test_a_picture(model: Path, tmp_path: Path) -> None:
         (("--accelerators", ""), ("--accelerators",)),
         (("--jobs", "0"), ("--jobs",)),
         (("--npu-system-config", "nothing"), ("--npu-system-config",)),
-        (("--board", "corstone"), ("corstone-300",)),
+        (("--board", "corstone"), ("corstone-3",)),
         (("-o", "picture.jpg"), (".png",)),
     ],
 )
