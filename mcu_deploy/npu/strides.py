@@ -14,13 +14,19 @@ import numpy.typing as npt
 
 from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.graph.writer import write_model
+from mcu_deploy.npu.misread import check_for_vela
 from mcu_deploy.plan.operators.types import integer
 
 _MAX_STRIDE = 3
 
 
 def model_for_vela(model: bytes, graph: Graph) -> bytes:
-    """The file that Vela is given: the model's own, unless it holds something that Vela cannot compile."""
+    """The file that Vela is given: the model's own, unless it holds something that Vela cannot compile.
+
+    Raises:
+        ModelError: see ``misread.check_for_vela``.
+    """
+    check_for_vela(graph)
     replaced = without_wide_strides(graph)
     return model if replaced is graph else write_model(replaced)
 

@@ -54,9 +54,8 @@ def reduce(
 
 def not_on(kind: str, shape: tuple[int, ...], axes: tuple[int, ...], keep_dims: bool) -> dict[str, str]:
     """What Vela's streams compute something else for."""
-    last = {axis % len(shape) for axis in axes} == {len(shape) - 1}
-    if kind == "SUM" and not last:
-        return {"npu": "Vela sums along the last axis, whatever the axes are"}
+    if kind == "SUM" and len({axis % len(shape) for axis in axes}) > 1:
+        return {"npu": "Vela sums along one axis only"}
     if kind == "REDUCE_MAX" and not keep_dims:
         return {"npu": "Vela expects that REDUCE_MAX keeps its axes"}
     return NOT_WITH_SCALARS if len(axes) == len(shape) and not keep_dims else {}
@@ -94,7 +93,7 @@ def quantised_cases(kind: str) -> Iterator[Case]:
         yield Case(f"{kind} int16 {shape} over {axes}", build, not_on=not_on(kind, shape, axes, True))
     # The longest that int16 can be, at its most extreme.
     build = reduce(kind, (65535, 1), (0,), True, (0.05, 0), (0.05, 0), INT16)
-    yield Case(f"{kind} int16 longest", build, not_on=not_on(kind, (65535, 1), (0,), True))
+    yield Case(f"{kind} int16 longest", build, not_on=NOT_WITH_OVERFLOW if kind == "SUM" else {})
 
 
 SUITE = Suite(
