@@ -7,6 +7,7 @@ Its streams then compute other numbers than TFLM, without a message. What is lis
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import dropwhile
 
 import numpy as np
 
@@ -42,15 +43,30 @@ def _sum(graph: Graph, operator: Operator) -> str | None:
 
 
 def _reduce_max(graph: Graph, operator: Operator) -> str | None:
-    del graph
-    return None if operator.options["keep_dims"] else "Vela (5.2) takes it for one that keeps its axes"
+    """Right only where the output's shape is that of one that keeps its axes, ones in front aside."""
+    axes = graph.tensors[operator.inputs[1]].data
+    shape = graph.tensors[operator.inputs[0]].shape
+    if axes is None:
+        return None
+    gone = {int(axis) % len(shape) for axis in np.ravel(axes)}
+    kept = tuple(1 if axis in gone else size for axis, size in enumerate(shape))
+    if _without_ones(kept) == _without_ones(graph.tensors[operator.outputs[0]].shape):
+        return None
+    return "Vela (5.2) takes it for one that keeps its axes"
+
+
+def _without_ones(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Without those in front."""
+    return tuple(dropwhile(lambda size: size == 1, shape))
 
 
 def _strided_slice(graph: Graph, operator: Operator) -> str | None:
-    del graph
-    begin, shrink = operator.options["begin_mask"], operator.options["shrink_axis_mask"]
-    assert isinstance(begin, int) and isinstance(shrink, int)
-    return "Vela (5.2) takes no notice of begin_mask on an axis that is shrunk" if begin & shrink else None
+    begin = graph.tensors[operator.inputs[1]].data
+    masked, shrunk = operator.options["begin_mask"], operator.options["shrink_axis_mask"]
+    assert isinstance(masked, int) and isinstance(shrunk, int)
+    if begin is None or not any(value and masked & shrunk & 1 << axis for axis, value in enumerate(begin)):
+        return None
+    return "Vela (5.2) takes no notice of begin_mask on an axis that is shrunk"
 
 
 def _resize(graph: Graph, operator: Operator) -> str | None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from harness import corner_inputs
+from harness import assert_same, corner_inputs
 from npu_target import run_on_npu
 from test_resize import resize
 from test_slice import strided
@@ -50,8 +50,9 @@ WRONG: dict[str, Build] = {
 }
 RIGHT: dict[str, Build] = {
     "SUM": reduced("SUM", [1], True),
-    "REDUCE_MAX": reduced("REDUCE_MAX", [1], True),
+    "REDUCE_MAX": reduced("REDUCE_MAX", [0], False),
     "STRIDED_SLICE": strided(*SLICE, **SHRUNK),
+    "STRIDED_SLICE from 0": strided((3, 4, 5), (0, 0, 0), *SLICE[2:], **SHRUNK, begin_mask=1),
     "RESIZE_NEAREST_NEIGHBOR": resize("RESIZE_NEAREST_NEIGHBOR", *IMAGE, "half pixels"),
     "NEG": negated(0.05),
 }
@@ -74,6 +75,12 @@ def test_it_is_refused_and_vela_still_makes_something_else(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", RIGHT)
-def test_its_other_forms_are_not_refused(kind: str) -> None:
+def test_its_other_forms_are_not_refused_and_right(kind: str) -> None:
     builder = GraphBuilder("right", 5)
-    check_for_vela(builder.build([RIGHT[kind](builder)]))
+    model = write_model(builder.build([RIGHT[kind](builder)]))
+    graph = parse_model(model, "right")
+    check_for_vela(graph)
+    runs = corner_inputs(graph, np.random.default_rng(5))
+    largest = 1 if kind == "SUM" else 0
+    for got, reference in zip(run_on_npu(graph, runs).runs, run_reference(model, runs), strict=True):
+        assert_same(0, 0, reference.outputs[0], got.outputs[0], largest)
