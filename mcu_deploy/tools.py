@@ -61,6 +61,7 @@ _PACKAGES = (
     ("jinja2", "writes the project", True),
     ("pyelftools", "measures the firmware", True),
     ("ethos-u-vela", "compiles for Ethos-U (--npu)", False),
+    ("pyserial", "talks to boards at a serial port (--port)", False),
     ("matplotlib", "draws features (frontend plot)", False),
 )
 

@@ -1,5 +1,6 @@
 #include "md_records.h"
 
+#include "md_crc.h"
 #include "md_exchange.h"
 #include "md_platform.h"
 
@@ -18,21 +19,6 @@ static struct {
     uint8_t buffer[BUFFER_BYTES];
 } out;
 
-/* CRC-32, reflected polynomial 0xEDB88320, four bits at a time: a table of 64 bytes. */
-static uint32_t crc_update(uint32_t crc, const uint8_t *data, uint32_t bytes) {
-    static const uint32_t table[16] = {
-        0x00000000u, 0x1DB71064u, 0x3B6E20C8u, 0x26D930ACu, 0x76DC4190u, 0x6B6B51F4u,
-        0x4DB26158u, 0x5005713Cu, 0xEDB88320u, 0xF00F9344u, 0xD6D6A3E8u, 0xCB61B38Cu,
-        0x9B64C2B0u, 0x86D3D2D4u, 0xA00AE278u, 0xBDBDF21Cu,
-    };
-    for (uint32_t i = 0; i < bytes; i++) {
-        crc ^= data[i];
-        crc = (crc >> 4) ^ table[crc & 15u];
-        crc = (crc >> 4) ^ table[crc & 15u];
-    }
-    return crc;
-}
-
 static void write_out(const void *data, uint32_t bytes) {
     if (!md_file_write(file, data, bytes)) {
         md_exit(MD_EXIT_WRITE_FAILED);
@@ -48,7 +34,7 @@ static void put(const void *data, uint32_t bytes) {
     if (bytes == 0) {
         return;
     }
-    out.crc = crc_update(out.crc, data, bytes);
+    out.crc = md_crc_update(out.crc, data, bytes);
     if (bytes > BUFFER_BYTES - out.used) {
         flush();
     }
@@ -80,7 +66,7 @@ void md_records_open(void) {
     if (file < 0) {
         md_exit(MD_EXIT_WRITE_FAILED);
     }
-    out.crc = 0xFFFFFFFFu;
+    out.crc = MD_CRC_START;
     put(&header, sizeof header);
 }
 

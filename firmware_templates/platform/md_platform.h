@@ -1,7 +1,7 @@
 /* md_platform.h: what the application needs from the machine that it runs on.
  *
  * Two implementations: host.c (stdio) and, on a Cortex-M, cortex_m.c (start-up, faults, stack) with
- * semihosting.c (files, exit) and a counter_*.c (time). */
+ * semihosting.c or serial.c (files, exit) and a counter_*.c (time). */
 #ifndef MD_PLATFORM_H
 #define MD_PLATFORM_H
 

@@ -18,6 +18,9 @@ from mcu_deploy.boards.types import (
     CORE_TYPES,
     NPU_PRODUCTS,
     PARTS,
+    SEMIHOSTING,
+    TRANSPORTS,
+    UART,
     Board,
     Core,
     Counter,
@@ -25,6 +28,7 @@ from mcu_deploy.boards.types import (
     Memory,
     Npu,
     Simulator,
+    Uart,
 )
 from mcu_deploy.errors import InputError
 from mcu_deploy.resources import resource_dir
@@ -35,6 +39,9 @@ _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,127}=[A-Za-z0-9_.-]{1,64}")
 _VELA_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _COUNTER_KINDS = ("sse", "mps2", "systick")
 _MAX_ICOUNT_SHIFT = 10
+# What the divisor of each kind of UART can be.
+_UART_DIVISORS = {"cmsdk": (16, 0xFFFFF), "stm32": (16, 0xFFFF)}
+_MAX_BAUD_ERROR = 0.02  # both sides together may be off by about 5 %
 
 
 def board_names() -> tuple[str, ...]:
@@ -131,9 +138,25 @@ def parse_board(values: object, where: str) -> Board:
             raise InputError(f"{table.where}: 'counter' is missing")
     simulators = _simulators(table.table("simulators"), counter)
     npu_table = table.table("npu") if "npu" in table else None
+    uart = _uart(table.table("uart")) if "uart" in table else None
+    transport = table.choice("transport", TRANSPORTS) if "transport" in table else SEMIHOSTING
+    if transport == UART and uart is None:
+        raise InputError(f"{table.where}: transport = {transport!r} without a UART", "add a table [uart]")
     table.finish()
     npu = _npu(npu_table, memories) if npu_table is not None else None
-    return Board(name, description, core, memories, placement, stack_bytes, counter, simulators, npu)
+    return Board(
+        name,
+        description,
+        core,
+        memories,
+        placement,
+        stack_bytes,
+        counter,
+        simulators,
+        npu,
+        uart,
+        transport,
+    )
 
 
 def _core(table: Table) -> Core:
@@ -184,6 +207,21 @@ def _counter(table: Table) -> Counter:
         counter = Counter(kind, frequency, *places)
     table.finish()
     return counter
+
+
+def _uart(table: Table) -> Uart:
+    kind = table.choice("kind", tuple(_UART_DIVISORS))
+    clock, baud = table.integer("clock_hz", 1, 10**9), table.integer("baud", 300, 10**7)
+    setup = table.word_lists("setup", 3) if kind == "stm32" else ()
+    uart = Uart(kind, table.address("base"), clock, baud, tuple((a, b, c) for a, b, c in setup))
+    table.finish()
+    low, high = _UART_DIVISORS[kind]
+    if not low <= uart.divisor <= high or abs(clock / uart.divisor / baud - 1) > _MAX_BAUD_ERROR:
+        raise InputError(
+            f"{table.where}: {baud} baud cannot be made from {clock} Hz",
+            f"choose a baud from {-(-clock // high)} to {clock // low} that divides the clock well",
+        )
+    return uart
 
 
 def _npu(table: Table, memories: Sequence[Memory]) -> Npu:

@@ -109,6 +109,20 @@ class Table:
             raise InputError(f"{self.where}: {key} = {value!r} is not a whole number from {low} to {high}")
         return value
 
+    def word_lists(self, key: str, length: int) -> tuple[tuple[int, ...], ...]:
+        """A list of lists of ``length`` numbers of 32 bits each; one at least."""
+        value = self._get(key)
+        if not isinstance(value, list) or not value:
+            raise InputError(f"{self.where}: {key} must be a list of lists of {length} numbers")
+        for row in value:
+            if (
+                not isinstance(row, list)
+                or len(row) != length
+                or any(type(word) is not int or not 0 <= word < 1 << 32 for word in row)
+            ):
+                raise InputError(f"{self.where}: {key} has {row!r}, which is not {length} numbers of 32 bits")
+        return tuple(tuple(row) for row in value)
+
     def address(self, key: str) -> int:
         """An address of 32 bits that is a multiple of 16."""
         value = self.integer(key, 0, ADDRESS_END - 1)

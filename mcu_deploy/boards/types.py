@@ -13,6 +13,10 @@ NPU_PARTS = ("model", "arena")
 
 NPU_PRODUCTS = ("ethos-u55", "ethos-u65", "ethos-u85")
 
+# How host and firmware exchange inputs and records.
+SEMIHOSTING, UART = "semihosting", "uart"
+TRANSPORTS = (SEMIHOSTING, UART)
+
 
 @dataclass(frozen=True)
 class CoreType:
@@ -101,6 +105,30 @@ class Counter:
 
 
 @dataclass(frozen=True)
+class Uart:
+    """A UART to the host.
+
+    Attributes:
+        kind: which ``uart_<kind>.c`` of the platform drives it.
+        base: address of its registers.
+        clock_hz: of the clock that the baud rate is divided from.
+        baud: bits a second.
+        setup: registers to change first, for its clock and its pins: address, bits to clear, bits to set.
+    """
+
+    kind: str
+    base: int
+    clock_hz: int
+    baud: int
+    setup: tuple[tuple[int, int, int], ...] = ()
+
+    @property
+    def divisor(self) -> int:
+        """What divides the clock."""
+        return (2 * self.clock_hz + self.baud) // (2 * self.baud)
+
+
+@dataclass(frozen=True)
 class Fvp:
     """An Arm Fixed Virtual Platform of a board.
 
@@ -119,19 +147,26 @@ class Fvp:
 
 @dataclass(frozen=True)
 class Simulator:
-    """A way to run the board's firmware on this machine.
+    """A way to run the board's firmware: on this machine, or on the board at a serial port.
 
     Attributes:
-        name: ``native``, ``qemu`` or ``fvp``.
+        name: ``native``, ``qemu`` or ``fvp``; of a board the port, such as ``/dev/ttyACM0``.
         machine: QEMU's machine name.
         icount_shift: an instruction takes ``2**icount_shift`` ns of QEMU's virtual time.
         fvp: where it is one.
+        baud: of a serial port; 0 for what is none.
     """
 
     name: str
     machine: str = ""
     icount_shift: int = 0
     fvp: Fvp | None = None
+    baud: int = 0
+
+    @property
+    def is_port(self) -> bool:
+        """Whether it is a board at a serial port."""
+        return self.baud > 0
 
 
 @dataclass(frozen=True)
@@ -167,6 +202,8 @@ class Board:
         counter: None where the board has none.
         simulators: the first is the default; ``native`` is always among them.
         npu: None where the board has none.
+        uart: None where the board has none, or none that is known.
+        transport: how its firmware gets inputs unless told otherwise: ``semihosting`` or ``uart``.
     """
 
     name: str
@@ -178,6 +215,8 @@ class Board:
     counter: Counter | None
     simulators: tuple[Simulator, ...]
     npu: Npu | None = None
+    uart: Uart | None = None
+    transport: str = SEMIHOSTING
 
     def memory(self, name: str) -> Memory:
         """The memory called ``name``, which must exist."""

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from mcu_deploy.boards.types import TRANSPORTS
 from mcu_deploy.cli.failure import as_error
 from mcu_deploy.cli.options import JSON_OPTION, Seconds, json_text
 from mcu_deploy.cli.report import report
@@ -40,6 +41,7 @@ _GENERATE_NAMES = (
     "frontend",
     "output_dir",
     "stream",
+    "transport",
     "force",
 )
 
@@ -112,6 +114,12 @@ _GENERATE_OPTIONS = _options(
         is_flag=True,
         help="Listen to whole recordings, as to a microphone: windows that overlap, and detections.",
     ),
+    click.option(
+        "--transport",
+        type=click.Choice(TRANSPORTS),
+        help="How the firmware on the board gets its inputs: semihosting (simulators), or uart (--port). "
+        "Default: the board's.",
+    ),
     click.option("--force", is_flag=True, help="Replace another project, or an edited one, in the folder."),
 )
 
@@ -130,6 +138,17 @@ _TIMEOUT_OPTION = click.option(
 )
 
 _RUN_OPTIONS = _options(
+    click.option(
+        "--port",
+        metavar="PORT",
+        help="Run on the board itself, at this serial port: /dev/ttyACM0, COM3, ... (docs/serial.md).",
+    ),
+    click.option(
+        "--baud",
+        type=click.IntRange(300, 10_000_000),
+        metavar="RATE",
+        help="Of --port. Default: the board's, which the firmware is built for.",
+    ),
     click.option(
         "--input",
         "inputs",

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mcu_deploy.boards.types import Simulator
+from mcu_deploy.boards.types import UART, Simulator
 from mcu_deploy.build import Firmware, executable_path
 from mcu_deploy.build import build as build_firmware
-from mcu_deploy.errors import InputError, SimulationError
+from mcu_deploy.errors import InputError, SimulationError, UsageError
 from mcu_deploy.inputs import InputVector, Stream, stream_windows, window_samples
 from mcu_deploy.pipeline.folder import exclusive
 from mcu_deploy.pipeline.generate import prepare, write
@@ -50,16 +50,21 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
     """
     document |= {
         "board": options.generate.board,
-        "simulator": options.run.simulator,
+        "simulator": options.run.port or options.run.simulator,
         "runtime": options.generate.runtime,
     }
     check_options(options.run)
     check_runtime_options(options.generate, options.fit_arena)
+    if options.fit_arena and options.run.port is not None:
+        raise UsageError(
+            "--fit-arena runs two firmwares, and a board has only one",
+            "learn the size by a simulator, and give it by --tflm-arena",
+        )
     generating = _fitted(options, progress) if options.fit_arena else options.generate
     prepared = prepare(generating, progress)
     project = prepared.project
     _describe(project, document)
-    simulator = runner.find_simulator(project.board, options.run.simulator)
+    simulator = _place(project, options.run)
     document["simulator"] = simulator.name
     inputs = _ready(project, simulator, options.run, progress)
     write(prepared, progress)
@@ -69,16 +74,39 @@ def deploy(options: DeployOptions, progress: Progress, document: dict[str, Any])
         document["elf"] = str(firmware.executable.relative_to(project.folder.resolve()))
         _tell(project, firmware, simulator, inputs, options.run, progress)
         with progress.step(f"run on {simulator.name}"):
-            batch = run_batch(project, firmware, simulator, inputs, options.run)
+            batch = run_batch(project, firmware, simulator, inputs, options.run, progress.watch)
     _judge(project, firmware, batch, options.run.timeout, progress, document)
+
+
+def _place(project: Project, options: RunOptions) -> Simulator:
+    """Where to run: on a simulator, or on the board at a serial port.
+
+    Raises:
+        InputError: there is no such place, or the firmware is not made for it.
+    """
+    if options.port is None:
+        simulator = runner.find_simulator(project.board, options.simulator)
+        if project.transport == UART and simulator.name != "native":
+            raise UsageError(
+                f"this firmware waits for inputs at its UART, and {simulator.name} gives them by semihosting",
+                "run it on a board by --port, or generate it with --transport semihosting",
+            )
+        return simulator
+    if project.transport != UART:
+        raise UsageError(
+            f"{project.folder} gets its inputs by semihosting, not at a serial port",
+            "generate it with --transport uart, in another folder",
+        )
+    return runner.find_port(project.board, options.port, options.baud)
 
 
 def _fitted(options: DeployOptions, progress: Progress) -> GenerateOptions:
     """The options with the arena that TFLite Micro says it needs, in a run of its own on random values."""
     prepared = prepare(options.generate, progress)
     project = prepared.project
-    simulator = runner.find_simulator(project.board, options.run.simulator)
-    running = RunOptions(simulator=options.run.simulator, timeout=options.run.timeout)
+    simulator = _place(project, options.run)
+    given = options.run
+    running = RunOptions(simulator=given.simulator, port=given.port, baud=given.baud, timeout=given.timeout)
     inputs = _ready(project, simulator, running, progress)
     write(prepared, progress)
     with exclusive(project.folder):
@@ -105,7 +133,7 @@ def _ready(
 def _require_npu(project: Project, simulator: Simulator) -> None:
     """Native builds and QEMU have no NPU: there must be a functional model of it in the firmware."""
     npu = project.npu
-    if npu is None or not project.uses_npu or simulator.name == "fvp":
+    if npu is None or not project.uses_npu or simulator.name == "fvp" or simulator.is_port:
         return
     if not npu.modelled:
         raise InputError(
@@ -162,13 +190,13 @@ def run(folder: Path, options: RunOptions, progress: Progress) -> int:
     """
     check_options(options)
     project = load_project(folder)
-    simulator = runner.find_simulator(project.board, options.simulator)
+    simulator = _place(project, options)
     inputs = _ready(project, simulator, options, progress)
     with exclusive(folder):
         firmware = build_project(project, runner.preset_for(simulator), progress)
         _tell(project, firmware, simulator, inputs, options, progress)
         with progress.step(f"run on {simulator.name}"):
-            batch = run_batch(project, firmware, simulator, inputs, options)
+            batch = run_batch(project, firmware, simulator, inputs, options, progress.watch)
     return len(batch.inputs)
 
 
@@ -176,7 +204,7 @@ def dry_run(folder: Path, options: RunOptions) -> str:
     """The command line that ``run`` would start, for a shell; nothing is built or run."""
     check_options(options)
     project = load_project(folder)
-    simulator = runner.find_simulator(project.board, options.simulator)
+    simulator = _place(project, options)
     _require_npu(project, simulator)
     executable = executable_path(folder, runner.preset_for(simulator))
     return command_line(project, executable, simulator, collect_inputs(project, options), options)

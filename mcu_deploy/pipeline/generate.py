@@ -13,7 +13,7 @@ import numpy as np
 from mcu_deploy import __version__
 from mcu_deploy.boards.layout import place
 from mcu_deploy.boards.reader import board_table, parse_board
-from mcu_deploy.boards.types import NPU_PARTS, Board, Layout
+from mcu_deploy.boards.types import NPU_PARTS, UART, Board, Layout
 from mcu_deploy.codegen.app import app_sources
 from mcu_deploy.codegen.cmake import cmake_files
 from mcu_deploy.codegen.model import model_sources
@@ -54,6 +54,8 @@ APP_CODE_RESERVE = 16 * 1024
 APP_PIECE_BYTES = 2 * 256  # of each channel: what md_main.c reads of a recording at a time
 FRONTEND_CODE_RESERVE = 8 * 1024
 STREAM_CODE_RESERVE = 2 * 1024
+UART_CODE_RESERVE = 2 * 1024
+UART_DATA_RESERVE = 1024
 NPU_DRIVER_CODE_RESERVE = 4 * 1024
 TFLM_CODE_RESERVE = 192 * 1024
 TFLM_DATA_RESERVE = 4 * 1024
@@ -128,6 +130,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         frontend=frontend,
         labels=card.labels if card else (),
         stream=options.stream,
+        transport=_transport(options, board),
     )
     try:
         layout = place(
@@ -156,6 +159,18 @@ def write(prepared: Prepared, progress: Progress) -> None:
             files[PurePosixPath(NPU_MESSAGES_FILE)] = project.npu.messages.encode()
         written = write_project(project.folder, _state(prepared), files, prepared.force)
     progress.note(f"{'wrote' if written else 'unchanged:'} {project.folder}")
+
+
+def _transport(options: GenerateOptions, board: Board) -> str:
+    """How the board gets inputs.
+
+    Raises:
+        InputError: by a UART that it does not have.
+    """
+    transport = options.transport or board.transport
+    if transport == UART and board.uart is None:
+        raise InputError(f"{board.name} has no UART", "add a table [uart] to its file: docs/boards.md")
+    return transport
 
 
 def _deployable(data: bytes, name: str, board: Board) -> Graph:
@@ -262,6 +277,9 @@ def project_reserves(project: Project) -> dict[str, int]:
     if project.stream and project.frontend is not None:
         needed["data"] += stream_ram_bytes(project.frontend) + smoother_ram_bytes(project.stream_outputs)
         needed["code"] += STREAM_CODE_RESERVE
+    if project.transport == UART:
+        needed["code"] += UART_CODE_RESERVE
+        needed["data"] += UART_DATA_RESERVE
     if project.runtime == TFLM:
         needed["code"] += TFLM_CODE_RESERVE
         needed["data"] += TFLM_DATA_RESERVE
@@ -284,7 +302,8 @@ def _constant_bytes(project: Project) -> int:
 def _folder_name(model: str, options: GenerateOptions, board: Board) -> str:
     npu = "" if options.npu == "none" else f"-{options.npu}"
     runtime = f"-{TFLM}" if options.runtime == TFLM else ""
-    return f"{model}-{board.name}{npu}{runtime}{'-stream' if options.stream else ''}"
+    transport = f"-{options.transport}" if options.transport not in (None, board.transport) else ""
+    return f"{model}-{board.name}{npu}{runtime}{'-stream' if options.stream else ''}{transport}"
 
 
 def _slug(name: str) -> str:
@@ -296,7 +315,7 @@ def _source_sets(project: Project, progress: Progress) -> list[SourceSet]:
     graph, frontend, npu = project.graph, project.frontend, project.npu
     source_sets = [
         *_model_sources(project),
-        *platform_sources(project.board, project.uses_npu),
+        *platform_sources(project.board, project.uses_npu, project.transport),
         app_sources(
             frontend is not None,
             project.stream_outputs if project.stream else None,
@@ -350,6 +369,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
             "runtime": project.runtime,
             "frontend": {"name": frontend.name, "table": spec_table(frontend)} if frontend else None,
             "stream": project.stream,
+            "transport": project.transport,
         },
         "model": {
             "name": project.name,

@@ -30,6 +30,8 @@ class GenerateOptions:
         frontend: preset, TOML file, ``none``, or None for what the model's card says.
         output_dir: the project folder, or None for the default.
         stream: the firmware takes whole recordings too, in windows that overlap.
+        transport: how the firmware on the board gets inputs: ``semihosting`` or ``uart``; None for what the
+            board's file says.
         force: replace another or an edited project.
     """
 
@@ -46,6 +48,7 @@ class GenerateOptions:
     frontend: str | None = None
     output_dir: Path | None = None
     stream: bool = False
+    transport: str | None = None
     force: bool = False
 
 
@@ -55,6 +58,8 @@ class RunOptions:
 
     Attributes:
         simulator: ``native``, ``qemu``, ``fvp``, or None for the board's first.
+        port: serial port of the board itself, in place of a simulator.
+        baud: of that port; None for what the board's file says.
         inputs: ``.wav`` and ``.npy`` files.
         random: number of random tensors.
         seed: of the random tensors.
@@ -72,6 +77,8 @@ class RunOptions:
     """
 
     simulator: str | None = None
+    port: str | None = None
+    baud: int | None = None
     inputs: tuple[str, ...] = ()
     random: int = 0
     seed: int = 0
@@ -145,6 +152,10 @@ def check_options(options: RunOptions) -> None:
     Raises:
         UsageError: it does not.
     """
+    if options.port is not None and options.simulator is not None:
+        raise UsageError("--port is the board itself, and --simulator what stands in for it", "give one")
+    if options.baud is not None and options.port is None:
+        raise UsageError("--baud is for a serial port only", "give the port: --port /dev/ttyACM0")
     clip_only = {
         "--random": options.random > 0,
         "--hop": options.hop is not None,

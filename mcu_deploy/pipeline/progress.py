@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TextIO
 
+_CLEAR = "\x1b[K"  # what stood there before may be longer
+
 
 @dataclass
 class Progress:
@@ -33,7 +35,12 @@ class Progress:
         finally:
             seconds = time.monotonic() - start
             self.steps.append((name, round(seconds, 3)))
-            self._write(f"[{seconds:6.2f} s] {name}{'    ' if terminal else ''}\n")
+            self._write(f"[{seconds:6.2f} s] {name}{_CLEAR if terminal else ''}\n")
+
+    def watch(self, text: str) -> None:
+        """How far a step is; shows on a terminal until the next line."""
+        if self.stream is not None and self.stream.isatty():
+            self._write(f"          {text}{_CLEAR}\r")
 
     def note(self, text: str) -> None:
         """A line that is not a step."""

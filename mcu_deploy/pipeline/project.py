@@ -10,7 +10,7 @@ from typing import Any
 
 from mcu_deploy import __version__
 from mcu_deploy.boards.reader import parse_board
-from mcu_deploy.boards.types import Board
+from mcu_deploy.boards.types import SEMIHOSTING, Board
 from mcu_deploy.errors import InputError
 from mcu_deploy.frontend import FrontendSpec, parse_spec
 from mcu_deploy.graph.checks import check
@@ -46,6 +46,7 @@ class Project:
         frontend: in the firmware, or None.
         labels: class names, or ().
         stream: whether the firmware takes streams.
+        transport: how the firmware on the board gets inputs: ``semihosting`` or ``uart``.
     """
 
     folder: Path
@@ -59,6 +60,7 @@ class Project:
     frontend: FrontendSpec | None
     labels: tuple[str, ...]
     stream: bool = False
+    transport: str = SEMIHOSTING
 
     @property
     def file(self) -> bytes:
@@ -148,6 +150,7 @@ def load_project(folder: Path) -> Project:
             frontend=_frontend(frontend) if frontend else None,
             labels=tuple(map(str, state["model"]["labels"])),
             stream=bool(identity["stream"]),
+            transport=str(identity["transport"]),
         )
     except (KeyError, TypeError, ValueError, AttributeError):
         raise InputError(f"{path} is damaged", "generate the project again with --force") from None

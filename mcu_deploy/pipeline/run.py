@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,12 +61,15 @@ class Batch:
 
     Attributes:
         elf_sha256: of the executable that ran.
+        simulator: on which, or at which serial port.
+        preset: that built the executable.
         given: the entries that the firmware got.
         inputs: what it was to compute of them: the same, or the windows of streams.
     """
 
     elf_sha256: str
     simulator: str
+    preset: str
     layers: bool
     given: tuple[InputVector | Stream, ...]
     inputs: tuple[InputVector, ...]
@@ -143,8 +146,11 @@ def run_batch(
     simulator: Simulator,
     given: Sequence[InputVector | Stream],
     options: RunOptions,
+    watch: Callable[[str], None] | None = None,
 ) -> Batch:
     """Runs the firmware on what is ``given`` and keeps the files in the project.
+
+    ``watch`` is called with a line on how far a board at a serial port is.
 
     Raises:
         SimulationError: it did not come to its end.
@@ -171,9 +177,11 @@ def run_batch(
             timeout=time_limit(options.timeout, len(inputs)),
             budget=instruction_budget(project),
             npu=project.npu_configuration,
+            watch=watch,
         ),
     )
-    batch = Batch(digest, simulator.name, options.layers, tuple(given), tuple(inputs), record)
+    preset = runner.preset_for(simulator)
+    batch = Batch(digest, simulator.name, preset, options.layers, tuple(given), tuple(inputs), record)
     write_atomically(folder / _MANIFEST, _manifest(project, batch).encode())
     return batch
 
@@ -226,8 +234,10 @@ def load_batch(project: Project) -> tuple[Batch, Firmware]:
         if manifest["project"] != _fingerprint(project):
             raise InputError(f"{project.folder} was generated again after its last run", _again(project))
         digest = str(manifest["elf_sha256"])
-        simulator_of_board = runner.find_simulator(project.board, simulator)
-        firmware = built(project.folder, runner.preset_for(simulator_of_board))
+        preset = str(manifest["preset"])
+        if preset not in ("target", "host"):
+            raise ValueError("another preset")
+        firmware = built(project.folder, preset)
         if digest != _digest(firmware.executable):
             raise InputError(f"{project.folder} was built again after its last run", _again(project))
         entries = read_inputs_file(folder / INPUTS_FILE, project.stream_outputs)
@@ -239,7 +249,7 @@ def load_batch(project: Project) -> tuple[Batch, Firmware]:
         raise InputError(f"the run in {folder} is damaged", _again(project)) from None
     inputs = tuple(windows_of(given, project.frontend))
     record = read_records(folder / RECORDS_FILE, len(inputs))
-    return Batch(digest, simulator, layers, given, inputs, record), firmware
+    return Batch(digest, simulator, preset, layers, given, inputs, record), firmware
 
 
 def _check_record_size(project: Project, stages: Sequence[Stage], runs: int, options: RunOptions) -> None:
@@ -310,6 +320,7 @@ def _manifest(project: Project, batch: Batch) -> str:
         "project": _fingerprint(project),
         "elf_sha256": batch.elf_sha256,
         "simulator": batch.simulator,
+        "preset": batch.preset,
         "layers": batch.layers,
         "inputs": [
             {

@@ -13,7 +13,7 @@ from pathlib import Path
 from mcu_deploy.boards.types import Board, Simulator
 from mcu_deploy.build import Firmware
 from mcu_deploy.errors import InputError, McuDeployError, SimulationError
-from mcu_deploy.simulate import fvp, native, qemu
+from mcu_deploy.simulate import fvp, native, qemu, serial_port
 from mcu_deploy.simulate.npu_failures import NpuFailureError
 from mcu_deploy.simulate.process import Finished, run_bounded
 from mcu_deploy.simulate.records import (
@@ -49,6 +49,7 @@ class RunOptions:
         timeout: wall time in seconds for the whole batch.
         budget: instructions that one run may use, on a simulator that counts them.
         npu: the configuration that the model was compiled for, which an FVP must have; or ``none``.
+        watch: called with a line on how far a board at a serial port is.
     """
 
     flags: Flags = Flags.NONE
@@ -56,6 +57,7 @@ class RunOptions:
     timeout: float = 600.0
     budget: int = DEFAULT_BUDGET
     npu: str = "none"
+    watch: Callable[[str], None] | None = None
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,7 @@ def find_simulator(board: Board, name: str | None) -> Simulator:
         if first.name == "native" and board.core is not None:
             raise InputError(
                 f"nothing here simulates {board.name}",
-                "make its firmware by generate and build, or run the same C here by --simulator native",
+                "run it on the board by --port, or the same C here by --simulator native",
             )
         return first
     for simulator in board.simulators:
@@ -105,7 +107,10 @@ def require(simulator: Simulator, board: Board, npu: str = "none") -> None:
         ToolMissingError: it is not; the hint says how to get it.
         InputError: it does not have the NPU.
     """
-    _prepare(simulator, board, Path("firmware"), Path(), npu, 1)
+    if simulator.is_port:
+        serial_port.require()
+    else:
+        _prepare(simulator, board, Path("firmware"), Path(), npu, 1)
 
 
 def command_line(
@@ -113,10 +118,14 @@ def command_line(
 ) -> str:
     """What ``run`` would start, for a shell in ``run_dir``; an FVP need not be there.
 
+    Nothing is started for a board at a serial port: then a comment that says which.
+
     Raises:
         ToolMissingError: QEMU is not there.
         InputError: the simulator does not have the NPU.
     """
+    if simulator.is_port:
+        return f"# {board.name} at {simulator.name}, {simulator.baud} baud, running {executable}"
     if simulator.fvp is not None:
         program = fvp.program_for(simulator.fvp, board.name, npu)
         found = str(fvp.find(program) or program)
@@ -124,9 +133,25 @@ def command_line(
     return shlex.join(_prepare(simulator, board, executable, run_dir, npu, timeout).arguments)
 
 
+def find_port(board: Board, port: str, baud: int | None) -> Simulator:
+    """The board itself at a serial port.
+
+    Args:
+        board: the board.
+        port: name of the port.
+        baud: in place of the board file's, or None.
+
+    Raises:
+        InputError: its file names no UART.
+    """
+    if board.uart is None:
+        raise InputError(f"{board.name} has no UART", "add a table [uart] to its file: docs/boards.md")
+    return Simulator(port, baud=baud or board.uart.baud)
+
+
 def fvp_program(board: Board, name: str, npu: str) -> str:
     """The FVP that the board's simulator ``name`` is; "" if it is none."""
-    found = find_simulator(board, name).fvp
+    found = next((simulator.fvp for simulator in board.simulators if simulator.name == name), None)
     return fvp.program_for(found, board.name, npu) if found is not None else ""
 
 
@@ -160,8 +185,10 @@ def run(
     """
     options = options or RunOptions()
     executable = firmware.executable.resolve()
-    launch = _prepare(simulator, board, executable, run_dir, options.npu, options.timeout)
-    scale = launch.scale
+    launch = None
+    if not simulator.is_port:
+        launch = _prepare(simulator, board, executable, run_dir, options.npu, options.timeout)
+    scale = launch.scale if launch is not None else Scale()
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
         (run_dir / RECORDS_FILE).unlink(missing_ok=True)
@@ -170,7 +197,12 @@ def run(
     ticks = (options.budget << scale.shift) // scale.multiplier if scale.multiplier else 0
     write_inputs(run_dir / INPUTS_FILE, inputs, options.flags, options.stages, scale, min(ticks, 2**63))
     runs = sum(entry.windows if isinstance(entry, StreamInput) else 1 for entry in inputs)
-    return execute(launch, executable, runs, run_dir, options.timeout)
+    if launch is not None:
+        return execute(launch, executable, runs, run_dir, options.timeout)
+    finished = serial_port.run_on_port(
+        simulator.name, simulator.baud, executable, run_dir, options.timeout, options.watch
+    )
+    return _judge(finished, Launch(()), executable, runs, run_dir)
 
 
 def _prepare(
@@ -194,13 +226,12 @@ def execute(launch: Launch, executable: Path, expected_runs: int, run_dir: Path,
         SimulationError: see ``run``.
         ToolMissingError: the simulator did not start for want of something.
     """
-    records = run_dir / RECORDS_FILE
     finished = run_bounded(
         launch.arguments,
         run_dir,
         timeout,
         run_dir,
-        {records: MAX_RECORDS_BYTES},
+        {run_dir / RECORDS_FILE: MAX_RECORDS_BYTES},
         environment=launch.environment,
     )
     if finished.stopped == "timeout":
@@ -210,12 +241,19 @@ def execute(launch: Launch, executable: Path, expected_runs: int, run_dir: Path,
         )
     if finished.stopped:
         raise SimulationError("the simulator wrote without end and was stopped", f"see {run_dir}")
+    return _judge(finished, launch, executable, expected_runs, run_dir)
+
+
+def _judge(
+    finished: Finished, launch: Launch, executable: Path, expected_runs: int, run_dir: Path
+) -> RunRecord:
+    """What the firmware recorded, if it came to its end; else why not."""
     if finished.returncode == _EXIT_WRITE_FAILED:
         raise SimulationError(
             f"the firmware could not write {RECORDS_FILE}", "is the disk full? free some space and repeat"
         )
     try:
-        record = read_records(records, expected_runs)
+        record = read_records(run_dir / RECORDS_FILE, expected_runs)
     except FirmwareFaultError as error:
         where = f"in entry {error.run}" if error.run >= 0 else "before the first entry"
         fault = error.fault

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,50 @@ def test_every_board_of_the_package_is_valid_and_named_as_its_file() -> None:
     assert set(board_names()) >= {"corstone-300", "host"}
     for name in board_names():
         assert load_board(name).name == name
+
+
+UART = """
+transport = "uart"
+[uart]
+kind = "stm32"
+base = 0x40011000
+clock_hz = 16_000_000
+baud = 115_200
+setup = [[0x40023830, 0, 3]]
+"""
+
+
+def test_a_uart_is_read() -> None:
+    table = board_table("host") | tomllib.loads(UART)
+    board = parse_board(table, "mine")
+    assert board.transport == "uart" and board.uart is not None
+    assert (board.uart.base, board.uart.divisor) == (0x40011000, 139)
+    assert board.uart.setup == ((0x40023830, 0, 3),)
+    assert load_board("corstone-300").transport == "semihosting"
+    assert load_board("stm32f746g-disco").transport == "uart"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[uart]", "[other]", "transport = 'uart' without a UART"),
+        ('"uart"', '"usb"', "transport = 'usb' is not known"),
+        ('"stm32"', '"stm31"', "kind = 'stm31' is not known"),
+        ("0x40011000", "0x40011001", "base = 0x40011001 is not a multiple of 16"),
+        ("115_200", "3_000_000", "3000000 baud cannot be made from 16000000 Hz"),
+        ("115_200", "970_000", "970000 baud cannot be made from 16000000 Hz"),
+        ("115_200", "0", "baud = 0 is not a whole number"),
+        ("0, 3]", "0]", "setup has [1073887280, 0], which is not 3 numbers of 32 bits"),
+        ("0, 3]", "-1, 3]", "setup has [1073887280, -1, 3], which is not 3 numbers"),
+        ("[[0x40023830, 0, 3]]", "[]", "setup must be a list of lists of 3 numbers"),
+        ("kind =", "parity = 1\nkind =", "unknown key 'parity'"),
+    ],
+)
+def test_a_wrong_uart_is_told(old: str, new: str, message: str) -> None:
+    table = board_table("host") | tomllib.loads(UART.replace(old, new, 1))
+    with pytest.raises(InputError) as error:
+        parse_board(table, "mine")
+    assert message in error.value.message
 
 
 def test_corstone_has_the_memories_of_an547() -> None:

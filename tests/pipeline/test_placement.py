@@ -44,6 +44,16 @@ def test_the_reserves_cover_a_stream_too(tmp_path: Path) -> None:
     assert 500 < memory.sets["stream"].bytes < 2048
 
 
+def test_the_reserves_cover_a_uart_too(tmp_path: Path) -> None:
+    options = GenerateOptions(model="kws-demo", output_dir=tmp_path / "project", transport="uart")
+    project = generate(options, Progress(None))
+    memory = build(project.folder, "target").memory
+    assert memory is not None
+    kept = project_reserves(project)
+    assert kept["data"] - 2048 < memory.data_bytes <= kept["data"]
+    assert kept["code"] - 16 * 1024 < memory.code_bytes <= kept["code"]
+
+
 def test_an_arena_that_leaves_no_room_for_variables_takes_the_next_memory(tmp_path: Path) -> None:
     model = _relu6(tmp_path, 253_000)  # in and out 506,000 bytes: DTCM less the stacks has 506,880
     project = generate(GenerateOptions(model=model, output_dir=tmp_path / "project"), Progress(None))

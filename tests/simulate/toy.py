@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 
 from mcu_deploy.boards.layout import place
-from mcu_deploy.boards.types import Board
+from mcu_deploy.boards.types import SEMIHOSTING, Board
 from mcu_deploy.codegen.app import app_sources
 from mcu_deploy.codegen.cmake import cmake_files
 from mcu_deploy.codegen.platform import platform_sources
@@ -159,11 +159,16 @@ def expected(data: bytes) -> tuple[bytes, bytes]:
 
 
 def source_sets(
-    board: Board, frontend: bool, hop: int = 3, model: str = MODEL, extra_clip: int = 4
+    board: Board,
+    frontend: bool,
+    hop: int = 3,
+    model: str = MODEL,
+    extra_clip: int = 4,
+    transport: str = SEMIHOSTING,
 ) -> tuple[SourceSet, ...]:
     generated = PurePosixPath("generated")
     sets = [
-        *platform_sources(board),
+        *platform_sources(board, transport=transport),
         app_sources(frontend, BYTES if frontend else None),
         SourceSet(
             name="model",
