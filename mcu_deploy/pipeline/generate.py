@@ -116,7 +116,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
             raise UsageError("--stream needs a front end", "choose one with --frontend NAME|FILE")
     npu = _compile(options, board, data, graph, progress)
     with progress.step("plan"):
-        plan = plan_for(options.runtime, graph, npu, options.tflm_arena)
+        plan = plan_for(options.runtime, graph, board, npu, options.tflm_arena)
     name = card.name if card else _slug(graph.name)
     project = Project(
         folder=options.output_dir or OUTPUT_ROOT / _folder_name(name, options, board),

@@ -20,6 +20,7 @@ from mcu_deploy.npu.target import NpuTarget, load_target
 from mcu_deploy.pipeline.folder import STATE_FILE
 from mcu_deploy.plan.compiled import make_compiled_plan
 from mcu_deploy.plan.operators.types import ETHOS_U
+from mcu_deploy.plan.kernels import target_of
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.tflm.plan import TFLM, make_tflm_plan
@@ -137,14 +138,15 @@ def load_project(folder: Path) -> Project:
         runtime = str(identity["runtime"])
         if npu is None and runtime != TFLM:
             check(graph)
+        board = parse_board(identity["board"], path.name)
         frontend = identity["frontend"]
         return Project(
             folder=folder,
             name=name,
             model=model,
             graph=graph,
-            plan=plan_for(runtime, graph, npu, int(state["memory"]["arena_bytes"])),
-            board=parse_board(identity["board"], path.name),
+            plan=plan_for(runtime, graph, board, npu, int(state["memory"]["arena_bytes"])),
+            board=board,
             npu=npu,
             runtime=runtime,
             frontend=_frontend(frontend) if frontend else None,
@@ -156,8 +158,10 @@ def load_project(folder: Path) -> Project:
         raise InputError(f"{path} is damaged", "generate the project again with --force") from None
 
 
-def plan_for(runtime: str, graph: Graph, npu: NpuTarget | None, tflm_arena: int | None) -> Plan:
-    """The plan of a model for a runtime, and for an NPU if there is one.
+def plan_for(
+    runtime: str, graph: Graph, board: Board, npu: NpuTarget | None, tflm_arena: int | None
+) -> Plan:
+    """The plan of a model for a runtime, a board's core, and an NPU if there is one.
 
     Raises:
         ModelError: TFLite Micro lacks an operator.
@@ -165,7 +169,10 @@ def plan_for(runtime: str, graph: Graph, npu: NpuTarget | None, tflm_arena: int 
     compiled = npu.compiled if npu else None
     if runtime == TFLM:
         return make_tflm_plan(graph, compiled, tflm_arena)
-    return make_plan(graph) if compiled is None else make_compiled_plan(graph, compiled)
+    target = target_of(board.core)
+    if compiled is None:
+        return make_plan(graph, target)
+    return make_compiled_plan(graph, compiled, target)
 
 
 def _npu(folder: Path, state: dict[str, Any], graph: Graph) -> NpuTarget | None:

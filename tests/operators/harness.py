@@ -4,7 +4,8 @@ A test file declares its cases as data in a ``Suite``. All cases of a file becom
 each case, which takes the real path (written as a file, read, planned, generated, compiled, run), so that the
 reference, the compiler and the target start once for a file and not once for a case.
 
-Targets: ``host``, with sanitizers; ``qemu``, a Cortex-M55; ``npu``, Vela and the NPU's functional model.
+Targets: ``host``, with sanitizers; ``host-helium``, the same with the constants as the kernels for Helium take
+them; ``qemu``, a Cortex-M55, with those kernels; ``npu``, Vela and the NPU's functional model.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import write_model
+from mcu_deploy.plan.operators.types import HELIUM
 from mcu_deploy.plan.planner import make_plan, observable_tensors
 from mcu_deploy.plan.types import View
 from mcu_deploy.reference.tflm import ReferenceRun, run_reference
@@ -178,12 +180,17 @@ def run_on_host(graph: Graph, runs: Sequence[Sequence[Array]]) -> list[TargetRun
 
 
 def run_on_qemu(graph: Graph, runs: Sequence[Sequence[Array]]) -> list[TargetRun]:
-    """The same on QEMU's Cortex-M55."""
-    return firmware.run_on_qemu([Unit(graph, make_plan(graph), runs)])[0]
+    """The same on QEMU's Cortex-M55, by the kernels for Helium where there are any."""
+    return firmware.run_on_qemu([Unit(graph, make_plan(graph, HELIUM), runs)])[0]
+
+
+def run_helium_on_host(graph: Graph, runs: Sequence[Sequence[Array]]) -> list[TargetRun]:
+    """The plain C that stands for the kernels for Helium where a project is built for the computer."""
+    return firmware.run_on_host([Unit(graph, make_plan(graph, HELIUM), runs)])[0]
 
 
 # Those that show every tensor.
-TARGETS: Mapping[str, Run] = {"host": run_on_host, "qemu": run_on_qemu}
+TARGETS: Mapping[str, Run] = {"host": run_on_host, "qemu": run_on_qemu, "host-helium": run_helium_on_host}
 
 
 def target_params(targets: Sequence[str] = tuple(TARGETS)) -> list[object]:

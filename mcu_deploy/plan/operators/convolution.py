@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.plan.operators import convolution_helium
 from mcu_deploy.plan.operators.convolution_wide import WIDE
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
-from mcu_deploy.plan.operators.types import Kernel, Lowered, Reason, portable, zero_point
+from mcu_deploy.plan.operators.types import Kernel, Lowered, Reason, helium, portable, zero_point
 from mcu_deploy.plan.operators.window import convolution_window
 from mcu_deploy.plan.types import Constant
 
@@ -183,6 +184,11 @@ def _rows(reason: str | Reason) -> Kernel:
     return portable("md_fully_connected", reason, lower_rows, headers, sources)
 
 
+def _helium_rows(reason: str | Reason) -> Kernel:
+    headers, sources = ("md_helium_matmul_s8.h",), ("helium/md_helium_matmul_s8.c",)
+    return helium("md_helium_rows", reason, convolution_helium.lower_rows, headers, sources)
+
+
 def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> Kernel:
     headers = ("md_matmul_s8.h", "md_requantize.h", "md_window.h")
     return portable("md_conv2d", reason, lower, headers, ("portable/md_matmul_s8.c",))
@@ -193,6 +199,7 @@ _DEPTHWISE = portable("md_depthwise_conv2d", _depthwise, lower_depthwise, ("md_r
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "CONV_2D": (
         WIDE,
+        _helium_rows(_convolution_as_rows),
         _rows(_convolution_as_rows),
         _gathered("any window: gathered into rows of a matrix", lower_convolution),
     ),
@@ -201,5 +208,9 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         _DEPTHWISE,
         _gathered("depth multiplier above 1: a convolution in groups", lower_depthwise_as_groups),
     ),
-    "FULLY_CONNECTED": (WIDE, _rows("each batch is a row of a matrix")),
+    "FULLY_CONNECTED": (
+        WIDE,
+        _helium_rows("each batch is a row of a matrix"),
+        _rows("each batch is a row of a matrix"),
+    ),
 }

@@ -16,6 +16,7 @@ from mcu_deploy.plan import arithmetic
 from mcu_deploy.plan.types import Constant, View
 
 PORTABLE = "portable"
+HELIUM = "helium"
 # Not on the core: the driver runs a command stream of Vela's. Its sources are the source set of the driver.
 ETHOS_U = "ethos-u"
 
@@ -121,6 +122,26 @@ def portable(
         struct=f"{family}_{types}_t",
         input_array=input_array,
         output_array=output_array,
+    )
+
+
+def helium(
+    function: str,
+    reason: str | Reason,
+    lower: Lowering,
+    headers: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
+) -> Kernel:
+    """A kernel for int8 on Helium, with constants in an order of its own; see ``portable``."""
+    return Kernel(
+        implementation=HELIUM,
+        function=f"{function}_s8",
+        header=f"{function}_s8.h",
+        headers=("md_helium.h", "md_requantize.h", *headers),
+        sources=(f"helium/{function}_s8.c", *sources),
+        reason=always(reason) if isinstance(reason, str) else reason,
+        lower=lower,
+        struct=f"{function}_s8_t",
     )
 
 
