@@ -189,6 +189,21 @@ def _helium_rows(reason: str | Reason) -> Kernel:
     return helium("md_helium_rows", reason, convolution_helium.lower_rows, headers, sources)
 
 
+def _without_groups(graph: Graph, operator: Operator) -> str | None:
+    if convolution_groups(graph, operator) > 1:
+        return None
+    return "any window without groups: gathered into rows of a matrix"
+
+
+_HELIUM_GATHERED = helium(
+    "md_helium_conv2d",
+    _without_groups,
+    convolution_helium.lower_convolution,
+    ("md_helium_matmul_s8.h", "md_window.h"),
+    ("helium/md_helium_matmul_s8.c",),
+)
+
+
 def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> Kernel:
     headers = ("md_matmul_s8.h", "md_requantize.h", "md_window.h")
     return portable("md_conv2d", reason, lower, headers, ("portable/md_matmul_s8.c",))
@@ -201,6 +216,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         WIDE,
         _helium_rows(_convolution_as_rows),
         _rows(_convolution_as_rows),
+        _HELIUM_GATHERED,
         _gathered("any window: gathered into rows of a matrix", lower_convolution),
     ),
     "DEPTHWISE_CONV_2D": (

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
-from mcu_deploy.plan.operators.types import Lowered
+from mcu_deploy.plan.operators.types import Lowered, zero_point
+from mcu_deploy.plan.operators.window import convolution_window
 from mcu_deploy.plan.types import Constant
 
 # These repeat md_helium_matmul_s8.h.
 MATMUL_CHANNELS = 4
 MATMUL_LANES = 16
+CONV2D_ROWS = 2  # MD_HELIUM_CONV2D_ROWS
 
 
 def _blocks(values: npt.ArrayLike, dtype: str, channels: int) -> npt.NDArray[np.int8]:
@@ -68,3 +72,25 @@ def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     parameters, constants = matmul(prefix, filters, operator.inputs[1])
     rows = graph.tensors[operator.outputs[0]].elements // channels
     return Lowered({**parameters, "rows": rows}, constants)
+
+
+def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """A CONV_2D without groups for ``md_helium_conv2d_s8``."""
+    source = graph.tensors[operator.inputs[0]]
+    sliding = convolution_window(graph, operator)
+    weights = filter_data(graph, operator)
+    filters = fold(graph, operator, weights.reshape(weights.shape[0], -1))
+    whole = np.pad(filters.weights, ((0, 0), (0, -filters.weights.shape[1] % MATMUL_LANES)))
+    parameters, constants = matmul(prefix, replace(filters, weights=whole), operator.inputs[1])
+    return Lowered(
+        {
+            **parameters,
+            **sliding.parameters(),
+            "batches": source.shape[0],
+            "input_channels": source.shape[3],
+            "run": sliding.filter[1] if sliding.dilation[1] == 1 else 1,
+            "input_zero_point": zero_point(source),
+        },
+        constants,
+        CONV2D_ROWS * whole.shape[1],
+    )

@@ -1,0 +1,29 @@
+/* md_helium_conv2d_s8.h: what md_conv2d_s8.h is, for cores with Helium and convolutions without
+ * groups. */
+#ifndef MD_HELIUM_CONV2D_S8_H
+#define MD_HELIUM_CONV2D_S8_H
+
+#include "md_helium_matmul_s8.h"
+#include "md_window.h"
+
+/* The windows that md_helium_conv2d_s8 gathers at a time; the scratch memory holds a row for each. */
+#define MD_HELIUM_CONV2D_ROWS 2
+
+typedef struct {
+    /* `depth` is filter_height * filter_width * input_channels, rounded up to a multiple of 16 so
+     * that a row has no tail; the weights of what was added are 0. */
+    md_helium_matmul_t matmul;
+    md_window_t window;
+    int32_t batches;
+    int32_t input_channels;
+    int32_t run; /* filter columns that lie side by side in memory: filter_width or 1 */
+    int32_t input_zero_point;
+} md_helium_conv2d_s8_t;
+
+/* input[batches][input_height][input_width][input_channels],
+ * output[batches][output_height][output_width][matmul.channels],
+ * scratch: MD_HELIUM_CONV2D_ROWS * matmul.depth bytes. None may overlap another. */
+void md_helium_conv2d_s8(const md_helium_conv2d_s8_t *p, const int8_t *input, int8_t *output,
+                         void *scratch);
+
+#endif
