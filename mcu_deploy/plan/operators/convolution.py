@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.operators import convolution_helium
+from mcu_deploy.plan.operators.convolution_helium import depthwise_weights
 from mcu_deploy.plan.operators.convolution_wide import WIDE
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
 from mcu_deploy.plan.operators.types import Kernel, Lowered, Reason, helium, portable, zero_point
@@ -99,7 +100,7 @@ def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
 def lower_depthwise_as_groups(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A DEPTHWISE_CONV_2D for ``md_conv2d_s8``: a group for each input channel."""
     groups = graph.tensors[operator.inputs[0]].shape[3]
-    return _lower_gathered(graph, operator, prefix, _depthwise_weights(graph, operator), groups)
+    return _lower_gathered(graph, operator, prefix, depthwise_weights(graph, operator), groups)
 
 
 def _lower_gathered(
@@ -130,17 +131,11 @@ def depth_multiplier(graph: Graph, operator: Operator) -> int:
     return graph.tensors[operator.inputs[1]].shape[3] // graph.tensors[operator.inputs[0]].shape[3]
 
 
-def _depthwise_weights(graph: Graph, operator: Operator) -> npt.NDArray[np.int8]:
-    """The weights as (channels, taps)."""
-    weights = filter_data(graph, operator)
-    return np.ascontiguousarray(weights.reshape(-1, weights.shape[3]).T)
-
-
 def lower_depthwise(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A DEPTHWISE_CONV_2D with depth multiplier 1 for ``md_depthwise_conv2d_s8``."""
     source = graph.tensors[operator.inputs[0]]
     sliding = convolution_window(graph, operator)
-    filters = fold(graph, operator, _depthwise_weights(graph, operator))
+    filters = fold(graph, operator, depthwise_weights(graph, operator))
     constants = (
         Constant(f"{prefix}_weights", pack(filters.weights, DEPTHWISE_CHANNELS), operator.inputs[1]),
         *_requantisation(prefix, filters, 1, 1),
@@ -209,6 +204,12 @@ def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> 
     return portable("md_conv2d", reason, lower, headers, ("portable/md_matmul_s8.c",))
 
 
+_HELIUM_DEPTHWISE = helium(
+    "md_helium_depthwise",
+    convolution_helium.depthwise,
+    convolution_helium.lower_depthwise,
+    ("md_window.h",),
+)
 _DEPTHWISE = portable("md_depthwise_conv2d", _depthwise, lower_depthwise, ("md_requantize.h", "md_window.h"))
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
@@ -221,6 +222,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     ),
     "DEPTHWISE_CONV_2D": (
         WIDE,
+        _HELIUM_DEPTHWISE,
         _DEPTHWISE,
         _gathered("depth multiplier above 1: a convolution in groups", lower_depthwise_as_groups),
     ),
