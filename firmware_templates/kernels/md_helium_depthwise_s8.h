@@ -11,13 +11,14 @@
 #include <stdint.h>
 
 /* A block holds 16 channels, the last one padded with zeros. Widening twice takes every fourth
- * channel, so where the order is [4][4] it is 0, 4, 8, 12, then 2, 6, 10, 14, then 1, 5, 9, 13, then
+ * channel, so theirs is the order 0, 4, 8, 12, then 2, 6, 10, 14, then 1, 5, 9, 13, then
  * 3, 7, 11, 15:
  *
- *     int32_t bias[4][4];
  *     int8_t weights[taps][16];
- *     int32_t multiplier[4][4];   2^30 to 2^31 - 1, or 0
- *     int8_t shift[4][4];         -31 to -1 */
+ *     and for each four channels of that order:
+ *     int32_t bias[4];
+ *     int32_t multiplier[4];   2^30 to 2^31 - 1, or 0
+ *     int8_t shift[4];         -31 to -1 */
 typedef struct {
     const int8_t *blocks; /* aligned for int32_t */
     md_window_t window;

@@ -19,7 +19,7 @@ MATMUL_LANES = 16
 CONV2D_ROWS = 2  # MD_HELIUM_CONV2D_ROWS
 DEPTHWISE_CHANNELS = 16  # md_helium_depthwise_s8.h
 DEPTHWISE_TAP_BYTES = 8  # MD_HELIUM_DEPTHWISE_TAP_BYTES
-# The order [4][4] of that header.
+# The order of that header.
 DEPTHWISE_ORDER = (0, 4, 8, 12, 2, 6, 10, 14, 1, 5, 9, 13, 3, 7, 11, 15)
 # Magnitudes of weights whose products with int8 together fit into int16.
 LARGEST_PAIR = 255
@@ -131,15 +131,16 @@ def pack_depthwise(filters: Filters) -> npt.NDArray[np.int8]:
     def ordered(values: npt.ArrayLike, dtype: str) -> npt.NDArray[np.int8]:
         array = np.asarray(values, dtype)
         whole = np.pad(array, (0, -channels % DEPTHWISE_CHANNELS)).reshape(-1, DEPTHWISE_CHANNELS)
-        return np.ascontiguousarray(whole[:, DEPTHWISE_ORDER]).view(np.int8)
+        quads = np.ascontiguousarray(whole[:, DEPTHWISE_ORDER]).reshape(-1, 4)
+        return quads.view(np.int8).reshape(len(blocks), 4, -1)
 
-    parts = [
+    quads = [
         ordered(filters.bias, "<i4"),
-        blocks.reshape(len(blocks), -1),
         ordered([one.significand for one in filters.multipliers], "<i4"),
         ordered([one.shift for one in filters.multipliers], "i1"),
     ]
-    return np.concatenate(parts, axis=1).reshape(-1)
+    requantisation = np.concatenate(quads, axis=2).reshape(len(blocks), -1)
+    return np.concatenate([blocks.reshape(len(blocks), -1), requantisation], axis=1).reshape(-1)
 
 
 def lower_depthwise(graph: Graph, operator: Operator, prefix: str) -> Lowered:
