@@ -48,23 +48,24 @@ static int8_t *pad(const md_helium_conv2d_s8_t *p, int8_t *row, int32_t count) {
 /* Writes the window at input position (y, x), which may be outside, into `row`. */
 static void gather(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t y, int32_t x,
                    int8_t *row) {
-    const md_window_t *w = &p->window;
+    const md_window_t w = p->window;
+    const int32_t run = p->run;
     const int32_t channels = p->input_channels;
-    for (int32_t i = 0; i < w->filter_height; i++, y += w->dilation_height) {
-        if (y < 0 || y >= w->input_height) {
-            row = pad(p, row, w->filter_width);
+    for (int32_t i = 0; i < w.filter_height; i++, y += w.dilation_height) {
+        if (y < 0 || y >= w.input_height) {
+            row = pad(p, row, w.filter_width);
             continue;
         }
-        const int8_t *line = input + y * w->input_width * channels;
+        const int8_t *line = input + y * w.input_width * channels;
         int32_t column = x;
-        for (int32_t j = 0; j < w->filter_width; j += p->run, column += w->dilation_width) {
-            const int32_t first = md_clamp(-column, 0, p->run);
-            const int32_t last = md_clamp(w->input_width - column, first, p->run);
+        for (int32_t j = 0; j < w.filter_width; j += run, column += w.dilation_width) {
+            const int32_t first = md_clamp(-column, 0, run);
+            const int32_t last = md_clamp(w.input_width - column, first, run);
             row = pad(p, row, first);
             if (last > first) {
                 row = copy(row, line + (column + first) * channels, (last - first) * channels);
             }
-            row = pad(p, row, p->run - last);
+            row = pad(p, row, run - last);
         }
     }
 }

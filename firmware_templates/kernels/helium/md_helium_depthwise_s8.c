@@ -247,14 +247,15 @@ static void pixel(const md_helium_depthwise_s8_t *p, const int8_t *taps, uint32_
  * memory that the arena declares as int8_t, so they are copied in and out. */
 static void find_taps(const md_helium_depthwise_s8_t *p, const int8_t *input, const int8_t *padding,
                       int32_t y, int32_t x, int8_t *taps) {
-    const md_window_t *w = &p->window;
-    for (int32_t i = 0; i < w->filter_height; i++, y += w->dilation_height) {
-        const int8_t *const line = input + y * w->input_width * p->channels;
+    /* Copies, because the compiler must assume that storing a tap changes what p points to. */
+    const md_window_t w = p->window;
+    const int32_t channels = p->channels;
+    for (int32_t i = 0; i < w.filter_height; i++, y += w.dilation_height) {
+        const int8_t *const line = input + y * w.input_width * channels;
+        const uint32_t width = (uint32_t)y < (uint32_t)w.input_height ? (uint32_t)w.input_width : 0;
         int32_t column = x;
-        for (int32_t j = 0; j < w->filter_width; j++, column += w->dilation_width) {
-            const int inside =
-                y >= 0 && y < w->input_height && column >= 0 && column < w->input_width;
-            const int8_t *pixel = inside ? line + column * p->channels : padding;
+        for (int32_t j = 0; j < w.filter_width; j++, column += w.dilation_width) {
+            const int8_t *pixel = (uint32_t)column < width ? line + column * channels : padding;
             memcpy(taps, &pixel, sizeof pixel);
             taps += sizeof pixel;
         }

@@ -104,8 +104,78 @@ static inline void store(int8_t *y0, int8_t *y1, int32x4_t s0, int32x4_t s1, uin
                      : "memory");
 }
 
+/* Rows of one chunk, as first layers have them: both stay in registers. */
+static void two_chunks(const md_helium_matmul_t *p, const int8_t *row0, const int8_t *row1,
+                       int8_t *output0, int8_t *output1) {
+    register const int8_t *constants __asm__("r1") = p->blocks;
+    register int8_t *y0 __asm__("r3") = output0;
+    register int8_t *y1 __asm__("r5") = output1;
+    register int32_t left __asm__("r9") = (int32_t)p->channels;
+    register int32_t zero_point __asm__("r11") = p->output_zero_point;
+    register const int32_t *limits __asm__("r0") = &p->activation_min;
+    register const int8_t *x0 __asm__("r2") = row0;
+    register const int8_t *x1 __asm__("r4") = row1;
+    __asm__ volatile("vldrb.8 q4, [r2]\n\t"
+                     "vldrb.8 q5, [r4]\n\t"
+                     "ldrd r0, r2, [r0]\n\t"
+                     "vdup.32 q6, r0\n\t"
+                     "vdup.32 q7, r2\n"
+                     "1:\n\t"
+                     "vldrb.8 q0, [r1, #16]\n\t"
+                     "vmladav.s8 r0, q4, q0\n\t"
+                     "vmladav.s8 r8, q5, q0\n\t"
+                     "vldrb.8 q1, [r1, #32]\n\t"
+                     "vmladav.s8 r2, q4, q1\n\t"
+                     "vmladav.s8 r10, q5, q1\n\t"
+                     "vldrb.8 q2, [r1, #48]\n\t"
+                     "vmladav.s8 r4, q4, q2\n\t"
+                     "vmladav.s8 r12, q5, q2\n\t"
+                     "vldrb.8 q3, [r1, #64]\n\t"
+                     "vmladav.s8 r6, q4, q3\n\t"
+                     "vmladav.s8 lr, q5, q3\n\t"
+                     "vldrw.32 q2, [r1]\n\t"
+                     "vmov q0[2], q0[0], r0, r4\n\t"
+                     "vmov q0[3], q0[1], r2, r6\n\t"
+                     "vmov q1[2], q1[0], r8, r12\n\t"
+                     "vmov q1[3], q1[1], r10, lr\n\t"
+                     "vadd.i32 q0, q0, q2\n\t"
+                     "vadd.i32 q1, q1, q2\n\t"
+                     "vldrw.32 q2, [r1, #80]\n\t"
+                     "vqrdmulh.s32 q0, q0, q2\n\t"
+                     "vqrdmulh.s32 q1, q1, q2\n\t"
+                     "vldrb.s32 q3, [r1, #96]\n\t"
+                     "vshr.s32 q2, q0, #31\n\t"
+                     "vadd.i32 q0, q0, q2\n\t"
+                     "vshr.s32 q2, q1, #31\n\t"
+                     "vadd.i32 q1, q1, q2\n\t"
+                     "vrshl.s32 q0, q0, q3\n\t"
+                     "vrshl.s32 q1, q1, q3\n\t"
+                     "vadd.i32 q0, q0, r11\n\t"
+                     "vadd.i32 q1, q1, r11\n\t"
+                     "vmax.s32 q0, q0, q6\n\t"
+                     "vmax.s32 q1, q1, q6\n\t"
+                     "vmin.s32 q0, q0, q7\n\t"
+                     "vmin.s32 q1, q1, q7\n\t"
+                     "vctp.32 r9\n\t"
+                     "vpstt\n\t"
+                     "vstrbt.32 q0, [r3], #4\n\t"
+                     "vstrbt.32 q1, [r5], #4\n\t"
+                     "adds r1, #100\n\t"
+                     "subs r9, #4\n\t"
+                     "bgt 1b\n\t"
+                     : "+r"(constants), "+r"(y0), "+r"(y1), "+r"(left), "+r"(limits), "+r"(x0),
+                       "+r"(x1)
+                     : "r"(zero_point)
+                     : "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6",
+                       "q7", "cc", "memory");
+}
+
 static void two_rows(const md_helium_matmul_t *p, const int8_t *x0, const int8_t *x1, int8_t *y0,
                      int8_t *y1) {
+    if (p->depth == LANES && !p->left) {
+        two_chunks(p, x0, x1, y0, y1);
+        return;
+    }
     const int8_t *constants = p->blocks;
     const uint32_t chunks = p->depth / LANES;
     const uint32_t tail = p->depth % LANES;
