@@ -26,7 +26,31 @@ static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
     return end;
 }
 
+/* Copies `count` pieces of at most 16 bytes, `step` apart, one behind the other. */
+static inline void copy_pieces(int8_t *to, const int8_t *from, int32_t bytes, int32_t step,
+                               int32_t count) {
+    __asm__ volatile("vctp.8 %[bytes]\n\t"
+                     "dls lr, %[count]\n"
+                     "1:\n\t"
+                     "vpstt\n\t"
+                     "vldrbt.8 q0, [%[from]]\n\t"
+                     "vstrbt.8 q0, [%[to]]\n\t"
+                     "add %[from], %[step]\n\t"
+                     "add %[to], %[bytes]\n\t"
+                     "le lr, 1b\n\t"
+                     : [from] "+r"(from), [to] "+r"(to)
+                     : [bytes] "r"(bytes), [step] "r"(step), [count] "r"(count)
+                     : "q0", "lr", "memory");
+}
+
 #else
+
+static void copy_pieces(int8_t *to, const int8_t *from, int32_t bytes, int32_t step,
+                        int32_t count) {
+    for (; count > 0; count--, from += step, to += bytes) {
+        memcpy(to, from, (size_t)bytes);
+    }
+}
 
 static int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
     memcpy(to, from, (size_t)bytes);
@@ -48,24 +72,23 @@ static int8_t *pad(const md_helium_conv2d_s8_t *p, int8_t *row, int32_t count) {
 /* Writes the window at input position (y, x), which may be outside, into `row`. */
 static void gather(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t y, int32_t x,
                    int8_t *row) {
-    const md_window_t w = p->window;
-    const int32_t run = p->run;
+    const md_window_t *w = &p->window;
     const int32_t channels = p->input_channels;
-    for (int32_t i = 0; i < w.filter_height; i++, y += w.dilation_height) {
-        if (y < 0 || y >= w.input_height) {
-            row = pad(p, row, w.filter_width);
+    for (int32_t i = 0; i < w->filter_height; i++, y += w->dilation_height) {
+        if (y < 0 || y >= w->input_height) {
+            row = pad(p, row, w->filter_width);
             continue;
         }
-        const int8_t *line = input + y * w.input_width * channels;
+        const int8_t *line = input + y * w->input_width * channels;
         int32_t column = x;
-        for (int32_t j = 0; j < w.filter_width; j += run, column += w.dilation_width) {
-            const int32_t first = md_clamp(-column, 0, run);
-            const int32_t last = md_clamp(w.input_width - column, first, run);
+        for (int32_t j = 0; j < w->filter_width; j += p->run, column += w->dilation_width) {
+            const int32_t first = md_clamp(-column, 0, p->run);
+            const int32_t last = md_clamp(w->input_width - column, first, p->run);
             row = pad(p, row, first);
             if (last > first) {
                 row = copy(row, line + (column + first) * channels, (last - first) * channels);
             }
-            row = pad(p, row, run - last);
+            row = pad(p, row, p->run - last);
         }
     }
 }
@@ -77,6 +100,10 @@ static void gather_inside(const md_helium_conv2d_s8_t *p, const int8_t *input, i
     const int32_t bytes = w->filter_width * p->input_channels;
     const int32_t step = w->dilation_height * w->input_width * p->input_channels;
     const int8_t *line = input + (y * w->input_width + x) * p->input_channels;
+    if (bytes <= 16) {
+        copy_pieces(row, line, bytes, step, w->filter_height);
+        return;
+    }
     for (int32_t i = 0; i < w->filter_height; i++, line += step) {
         row = copy(row, line, bytes);
     }
