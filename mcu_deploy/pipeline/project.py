@@ -19,8 +19,8 @@ from mcu_deploy.graph.reader import parse_model, read_model_bytes
 from mcu_deploy.npu.target import NpuTarget, load_target
 from mcu_deploy.pipeline.folder import STATE_FILE
 from mcu_deploy.plan.compiled import make_compiled_plan
-from mcu_deploy.plan.operators.types import ETHOS_U
 from mcu_deploy.plan.kernels import target_of
+from mcu_deploy.plan.operators.types import ETHOS_U
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.tflm.plan import TFLM, make_tflm_plan
@@ -158,9 +158,7 @@ def load_project(folder: Path) -> Project:
         raise InputError(f"{path} is damaged", "generate the project again with --force") from None
 
 
-def plan_for(
-    runtime: str, graph: Graph, board: Board, npu: NpuTarget | None, tflm_arena: int | None
-) -> Plan:
+def plan_for(runtime: str, graph: Graph, board: Board, npu: NpuTarget | None, tflm_arena: int | None) -> Plan:
     """The plan of a model for a runtime, a board's core, and an NPU if there is one.
 
     Raises:

@@ -2,9 +2,9 @@
 
 To add an implementation, add its source to ``firmware_templates/kernels/<implementation>/`` and an entry to
 its family in ``plan/operators``, before those that it is better than. The packing of the weights is the
-implementation's own, because ``lower`` belongs to the entry. One with a packing of its own has a function and a
-struct of its own too, since a program may hold it beside the portable one; and plain C that reads the packing
-beside what its core is needed for, since a project for every board is also built for the computer.
+implementation's own, because ``lower`` belongs to the entry. One with a packing of its own has a function and
+a struct of its own too, since a program may hold it beside the portable one; and plain C that reads the
+packing beside what its core is needed for, since a project for every board is also built for the computer.
 """
 
 from __future__ import annotations

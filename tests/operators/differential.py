@@ -16,6 +16,7 @@ from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import write_model
+from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
 from mcu_deploy.plan.planner import make_plan, observable_tensors
 from mcu_deploy.reference.tflm import ReferenceRun
 
@@ -52,7 +53,7 @@ def compare(jobs: Sequence[Job], target: str, wanted: Results | None = None) -> 
         try:
             read = parse_model(write_model(graph), graph.name)
             check(read)
-            units[number] = Unit(read, make_plan(read), runs)
+            units[number] = Unit(read, make_plan(read, HELIUM if target == "qemu" else PORTABLE), runs)
         except Exception as error:  # of whatever kind: it belongs to this graph
             problems[number] = f"{type(error).__name__}: {error}"
     for number, result in _run(units, target).items():

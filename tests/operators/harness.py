@@ -4,8 +4,8 @@ A test file declares its cases as data in a ``Suite``. All cases of a file becom
 each case, which takes the real path (written as a file, read, planned, generated, compiled, run), so that the
 reference, the compiler and the target start once for a file and not once for a case.
 
-Targets: ``host``, with sanitizers; ``host-helium``, the same with the constants as the kernels for Helium take
-them; ``qemu``, a Cortex-M55, with those kernels; ``npu``, Vela and the NPU's functional model.
+Targets: ``host``, with sanitizers; ``host-helium``, the same with constants packed for Helium; ``qemu``, a
+Cortex-M55 with Helium; ``npu``, Vela and the NPU's functional model.
 """
 
 from __future__ import annotations

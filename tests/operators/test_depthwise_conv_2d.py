@@ -42,7 +42,7 @@ SUITE = Suite(
     (
         *(
             Case(f"{channels} channels", depthwise((1, 5, 4, channels)))
-            for channels in (1, 2, 3, 4, 5, 7, 8, 17)
+            for channels in (1, 2, 3, 4, 5, 7, 8, 12, 16, 17, 20, 32, 36)
         ),
         *(
             Case(

@@ -15,6 +15,7 @@ from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.writer import write_model
+from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
 from mcu_deploy.plan.planner import make_plan, observable_tensors
 from mcu_deploy.reference.tflm import run_reference
 
@@ -86,8 +87,9 @@ def built(build: BuildOutputs) -> Graph:
 def test_placed_tensors(target: str) -> None:
     graphs = [built(build) for build in BUILDS]
     runs = [corner_inputs(graph, np.random.default_rng(49)) for graph in graphs]
-    units = [Unit(graph, make_plan(graph), run) for graph, run in zip(graphs, runs, strict=True)]
-    run = {"host": firmware.run_on_host, "qemu": firmware.run_on_qemu}[target]
+    plan_target = PORTABLE if target == "host" else HELIUM
+    units = [Unit(graph, make_plan(graph, plan_target), run) for graph, run in zip(graphs, runs, strict=True)]
+    run = firmware.run_on_qemu if target == "qemu" else firmware.run_on_host
     for unit, results in zip(units, run(units), strict=True):
         references = run_reference(write_model(unit.graph), unit.runs, all_tensors=True)
         observed = observable_tensors(unit.plan)
