@@ -1,6 +1,8 @@
-"""What runs where: every board, on each of its simulators, with each model.
+"""What runs where: every board, on each of its simulators, with each runtime and each model.
 
-    python benchmarks/boards.py [--board NAME]... [--markdown] [--json FILE] [MODEL...]
+    python benchmarks/boards.py [--board NAME]... [--tflm CPU=FOLDER]... [--markdown] [--json FILE] [MODEL...]
+
+TFLite Micro is looked for where ``--tflm`` says for the board's core, else where MCU_DEPLOY_TFLM_DIR does.
 
 A cell is the instructions of one inference where a simulator counts them, of a deployment that was verified
 against the Python reference: noise through the front end, where the model has one, and a random tensor.
@@ -11,10 +13,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 
 from deployments import DEFAULT_MODELS, noise
@@ -23,17 +27,20 @@ from mcu_deploy.boards.layout import format_bytes
 from mcu_deploy.boards.reader import board_names, load_board
 from mcu_deploy.boards.types import Board
 from mcu_deploy.cli.table import table
-from mcu_deploy.errors import McuDeployError, MemoryOverflowError, ToolMissingError
+from mcu_deploy.errors import InputError, McuDeployError, MemoryOverflowError, ToolMissingError
 from mcu_deploy.frontend import load_spec
 from mcu_deploy.pipeline.deploy import deploy
 from mcu_deploy.pipeline.generate import prepare
-from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
+from mcu_deploy.pipeline.options import RUNTIMES, DeployOptions, GenerateOptions, RunOptions
 from mcu_deploy.pipeline.progress import Progress
 from mcu_deploy.registry.cards import ModelCard, card_by_name
 from mcu_deploy.registry.locate import locate
+from mcu_deploy.tflm.library import DIR_VARIABLE, find_library
+from mcu_deploy.tflm.plan import TFLM
 from mcu_deploy.verify.document import empty_document
 
 HARDWARE = "the board itself"
+MODELS = (*DEFAULT_MODELS, "audio-sound-event-1.0.2")
 _NEEDS = re.compile(r": ([0-9]+) bytes \([^)]*\) needed; (.*)")
 _FREE = re.compile(r"has ([0-9]+) free")
 
@@ -50,6 +57,7 @@ class Cell:
 
     board: str
     simulator: str
+    runtime: str
     model: str
     outcome: str
     instructions: int | None = None
@@ -71,15 +79,38 @@ def simulators(board: Board) -> list[str]:
     return found or [HARDWARE]
 
 
-def measure(board: Board, simulator: str, card: ModelCard, path: Path, folder: Path) -> Cell:
-    """Deploys, if it fits and the simulator is there."""
-    generate = GenerateOptions(model=str(path), board=board.name, output_dir=folder / card.name / board.name)
+def runtimes(board: Board) -> tuple[str, ...]:
+    """Those that run on it."""
+    return RUNTIMES if board.core is not None else RUNTIMES[:1]
+
+
+def tflm_missing(board: Board) -> str | None:
+    """Why TFLite Micro cannot be linked into the board's firmware, or None."""
+    assert board.core is not None
+    try:
+        find_library(board.core, (), uses_npu=False)
+    except (ToolMissingError, InputError) as error:
+        return error.message
+    return None
+
+
+def measure(board: Board, simulator: str, runtime: str, card: ModelCard, path: Path, folder: Path) -> Cell:
+    """Deploys, if it fits, and the simulator and the runtime are there."""
+
+    def cell(outcome: str, instructions: int | None = None, reason: str = "") -> Cell:
+        return Cell(board.name, simulator, runtime, card.name, outcome, instructions, reason)
+
+    missing = tflm_missing(board) if runtime == TFLM else None
+    if missing is not None:
+        return cell("not run here", reason=missing)
+    output_dir = folder / f"{card.name}-{board.name}-{runtime}"
+    generate = GenerateOptions(model=str(path), board=board.name, output_dir=output_dir, runtime=runtime)
     try:
         prepare(generate, Progress(None))
     except MemoryOverflowError as error:
-        return Cell(board.name, simulator, card.name, "does not fit", reason=overflow(error))
+        return cell("does not fit", reason=overflow(error))
     if simulator == HARDWARE:
-        return Cell(board.name, simulator, card.name, "not run here")
+        return cell("not run here")
     inputs: tuple[str, ...] = ()
     if card.frontend:
         inputs = (str(noise(load_spec(card.frontend), folder / "noise.wav")),)
@@ -88,11 +119,10 @@ def measure(board: Board, simulator: str, card: ModelCard, path: Path, folder: P
     try:
         deploy(DeployOptions(generate, run), Progress(sys.stderr), document)
     except ToolMissingError as error:
-        return Cell(board.name, simulator, card.name, "not run here", reason=error.message)
+        return cell("not run here", reason=error.message)
     if document["verdict"] != "verified":
-        raise McuDeployError(f"{card.name} on {board.name}: {document['first_difference']}")
-    instructions = document["runs"][-1]["simulated_instructions"]["inference"]
-    return Cell(board.name, simulator, card.name, "verified", instructions)
+        raise McuDeployError(f"{card.name} on {board.name} ({runtime}): {document['first_difference']}")
+    return cell("verified", document["runs"][-1]["simulated_instructions"]["inference"])
 
 
 def overflow(error: MemoryOverflowError) -> str:
@@ -106,11 +136,11 @@ def overflow(error: MemoryOverflowError) -> str:
 
 
 def summary(cells: list[Cell], markdown: bool) -> str:
-    """A line for each board and simulator, a column for each model."""
+    """A line for each board, simulator and runtime, a column for each model."""
     models = list(dict.fromkeys(cell.model for cell in cells))
-    places = list(dict.fromkeys((cell.board, cell.simulator) for cell in cells))
-    found = {(cell.board, cell.simulator, cell.model): cell.text for cell in cells}
-    header = ["board", "simulator", *models]
+    places = list(dict.fromkeys((cell.board, cell.simulator, cell.runtime) for cell in cells))
+    found = {(cell.board, cell.simulator, cell.runtime, cell.model): cell.text for cell in cells}
+    header = ["board", "simulator", "runtime", *models]
     rows = [[*place, *(found[(*place, model)] for model in models)] for place in places]
     if markdown:
         return "\n".join(f"| {' | '.join(line)} |" for line in [header, ["---"] * len(header), *rows])
@@ -122,17 +152,27 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("models", nargs="*", metavar="MODEL")
     parser.add_argument("--board", action="append", metavar="NAME", help="only this one; repeatable")
+    parser.add_argument(
+        "--tflm",
+        action="append",
+        default=[],
+        metavar="CPU=FOLDER",
+        help="TFLite Micro for a core; repeatable",
+    )
     parser.add_argument("--markdown", action="store_true", help="the table as the README has it")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the cells to FILE")
     options = parser.parse_args()
-    models = [(card, locate(card)) for card in map(card_by_name, options.models or DEFAULT_MODELS)]
+    models = [(card, locate(card)) for card in map(card_by_name, options.models or MODELS)]
+    common = os.environ.get(DIR_VARIABLE, "")
+    libraries = dict(one.split("=", 1) for one in options.tflm)
     cells = []
     with tempfile.TemporaryDirectory() as folder:
         for board in map(load_board, options.board or board_names()):
-            for simulator in simulators(board):
+            os.environ[DIR_VARIABLE] = libraries.get(board.core.cpu if board.core else "", common)
+            for simulator, runtime in product(simulators(board), runtimes(board)):
                 for card, path in models:
                     if path is not None:
-                        cells.append(measure(board, simulator, card, path, Path(folder)))
+                        cells.append(measure(board, simulator, runtime, card, path, Path(folder)))
     if not cells:
         sys.exit("no model found: set MCU_DEPLOY_MODEL_PATH, or fetch one by mcu-deploy models fetch")
     if options.json:
