@@ -17,6 +17,9 @@ from mcu_deploy.pipeline.run import collect_inputs, run_batch
 from mcu_deploy.reference.tflm import run_reference
 from mcu_deploy.simulate.runner import find_simulator
 
+# In the Helium kernels' order of a layer's constants: behind the four biases of the first block.
+FIRST_WEIGHT = 16
+
 pytestmark = pytest.mark.qemu
 
 
@@ -121,7 +124,7 @@ def test_a_firmware_that_was_built_after_the_run_is_not_called_verified(project:
     text = source.read_text(encoding="utf-8")
     source.write_text(text + "int changed(void);\nint changed(void) {\n    return 1;\n}\n", encoding="utf-8")
     assert mcu_deploy("verify", project).code == 0
-    _edit(source, "step0_weights", 0, "1")
+    _edit(source, "step0_blocks", FIRST_WEIGHT, "1")
     assert mcu_deploy("build", project, "--simulator", "native").code == 0
     result = mcu_deploy("verify", project)
     assert result.code == 2
@@ -154,7 +157,7 @@ def _edit(path: Path, array: str, position: int, change: str) -> None:
 
 @pytest.mark.parametrize("simulator", ["qemu", "native"])
 def test_a_corrupt_weight_is_found_and_named(simulator: str, project: Path) -> None:
-    _edit(project / "generated" / "model.c", "step0_weights", 0, "1")
+    _edit(project / "generated" / "model.c", "step0_blocks", FIRST_WEIGHT, "1")
     assert mcu_deploy("run", project, "--simulator", simulator, "--random", 3, "--layers").code == 0
     result = mcu_deploy("verify", project, "--json")
     assert result.code == 3, result.err
