@@ -17,6 +17,7 @@ from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.graph.rules import RULES
 from mcu_deploy.graph.rules.types import (
     FULL_INT8,
+    QUANTIZE,
     REEXPORT,
     REQUANTISE,
     Condition,
@@ -75,7 +76,7 @@ def findings(
         unread = frozenset(one.tensor for one in defects if one.tensor >= 0)
         return [*defects, *_problems(graph, rules, unread)]
     text = f"the model {whole}; only full int8 models can be deployed"
-    return [Finding(text, FULL_INT8), *defects]
+    return [Finding(text, FULL_INT8 if arithmetic(graph) == "uint8" else QUANTIZE), *defects]
 
 
 def arithmetic(graph: Graph) -> str:

@@ -150,7 +150,7 @@ def test_float_models_are_told_to_be_quantised(
     name: str, model_path: Callable[[str], Path], tmp_path: Path
 ) -> None:
     result = mcu_deploy("deploy", model_path(name), "--json", cwd=tmp_path)
-    assert_refused(result, 2, "full int8", "TFLiteConverter")
+    assert_refused(result, 2, "full int8", "mcu-deploy quantize")
     assert result.document["error"]["code"] == "rejected_model"
     assert listing(tmp_path) == []
     assert mcu_deploy("inspect", model_path(name)).code == 0

@@ -77,7 +77,7 @@ def test_float_models_are_refused_as_a_whole(
 ) -> None:
     error = refused(read_model(model_path(name)))
     assert found in error.message
-    assert "representative_dataset" in error.hint
+    assert "mcu-deploy quantize" in error.hint
     assert not error.details
 
 

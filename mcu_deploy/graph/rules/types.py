@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mcu_deploy.errors import ModelError
 from mcu_deploy.graph.ir import DataType, Operator, OptionValue, Tensor
 
+QUANTIZE = "make an int8 model of it: mcu-deploy quantize MODEL --calibration FILES..."
 FULL_INT8 = (
     "convert the original model with TensorFlow's TFLiteConverter: optimizations=[tf.lite.Optimize.DEFAULT], "
     "a representative_dataset, target_spec.supported_ops=[tf.lite.OpsSet.TFLITE_BUILTINS_INT8], and "
