@@ -67,9 +67,7 @@ def _version(how: str) -> int:
         return 127
     else:
         version = "11.12.57" if how == "old" else "11.27.42"
-        print(
-            f"\nFast Models [{version} (Jan 1 2024)]\nCopyright 2000-2024 ARM Limited.\nAll Rights Reserved."
-        )
+        print(f"\nFast Models [{version} (Jan 1 2024)]")
     return 0
 
 
