@@ -161,7 +161,7 @@ _RUN_OPTIONS = _options(
         type=click.IntRange(0, 100_000),
         default=0,
         metavar="N",
-        help="N input tensors from numpy.random.default_rng(SEED).integers(-128, 128).",
+        help="N inputs from numpy.random.default_rng(SEED), evenly from all values that the model takes.",
     ),
     click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Seed of --random."),
     click.option(

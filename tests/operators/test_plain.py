@@ -1,6 +1,6 @@
 """Element-wise operators on int32 without scales, which wraps. Seed 35.
 
-The ends of a model are int8 or int16: these graphs, whose ends are int32, are given to the planner directly.
+Cases share one graph, whose inputs and outputs are the operators' own.
 """
 
 from __future__ import annotations
