@@ -1,6 +1,6 @@
 """What cannot be deployed is named, all at once. Where TFLM refuses the same model, TFLM is asked too."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,51 +8,16 @@ from typing import Any
 import numpy as np
 import pytest
 from graph_models import REAL_INT8, small_graph
+from refusals import changed, refused, tflm_refuses, with_options
 
-from mcu_deploy.errors import ModelError, ReferenceRunError
 from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization, affine
 from mcu_deploy.graph.checks import arithmetic, check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import read_model
 from mcu_deploy.graph.rules import RULES
-from mcu_deploy.graph.rules.types import OperatorRule
-from mcu_deploy.graph.writer import write_model
 from mcu_deploy.plan.planner import make_plan
-from mcu_deploy.reference.tflm import run_reference
 
 POOL = {"filter_height": 2, "filter_width": 2, "stride_h": 2, "stride_w": 2}
-
-
-def refused(graph: Graph, rules: Mapping[str, OperatorRule] | None = None) -> ModelError:
-    with pytest.raises(ModelError) as caught:
-        check(graph, rules)
-    assert caught.value.hint
-    assert len(caught.value.details) != 1
-    assert all(line.isascii() and line.isprintable() for line in caught.value.details)
-    return caught.value
-
-
-def tflm_refuses(graph: Graph) -> bool:
-    zeros = [np.zeros(graph.tensors[i].shape, graph.tensors[i].dtype.numpy) for i in graph.inputs]
-    try:
-        run_reference(write_model(graph), [zeros], timeout=20)
-    except ReferenceRunError:
-        return True
-    return False
-
-
-def changed(graph: Graph, index: int, **values: Any) -> Graph:
-    """The graph with another tensor ``index``."""
-    tensors = list(graph.tensors)
-    tensors[index] = replace(tensors[index], **values)
-    return replace(graph, tensors=tuple(tensors))
-
-
-def with_options(graph: Graph, index: int, **options: Any) -> Graph:
-    """The graph with other options of operator ``index``."""
-    operators = list(graph.operators)
-    operators[index] = replace(operators[index], options={**operators[index].options, **options})
-    return replace(graph, operators=tuple(operators))
 
 
 @pytest.mark.parametrize("name", REAL_INT8)

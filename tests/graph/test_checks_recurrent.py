@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from refusals import changed, refusal, tflm_refuses, with_options
 
-from mcu_deploy.errors import ModelError, ReferenceRunError
 from mcu_deploy.graph.builder import GraphBuilder, affine
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.macs import operator_macs
-from mcu_deploy.graph.writer import write_model
-from mcu_deploy.reference.tflm import run_reference
 
 FEATURES, TIMES, BIAS, STATE, OUTPUT = 1, 2, 3, 4, 5
 
@@ -35,33 +33,6 @@ def svdf() -> Graph:
         rank=2,
     )
     return builder.build([output])
-
-
-def changed(graph: Graph, index: int, **values: Any) -> Graph:
-    tensors = list(graph.tensors)
-    tensors[index] = replace(tensors[index], **values)
-    return replace(graph, tensors=tuple(tensors))
-
-
-def with_options(graph: Graph, **options: Any) -> Graph:
-    operator = graph.operators[0]
-    return replace(graph, operators=(replace(operator, options={**operator.options, **options}),))
-
-
-def refused(graph: Graph) -> str:
-    with pytest.raises(ModelError) as caught:
-        check(graph)
-    assert caught.value.hint
-    return " ".join((caught.value.message, *caught.value.details))
-
-
-def tflm_refuses(graph: Graph) -> bool:
-    zeros = [np.zeros(graph.tensors[i].shape, graph.tensors[i].dtype.numpy) for i in graph.inputs]
-    try:
-        run_reference(write_model(graph), [zeros], timeout=20)
-    except ReferenceRunError:
-        return True
-    return False
 
 
 def test_what_the_others_change_can_be_deployed() -> None:
@@ -89,7 +60,7 @@ def test_what_the_others_change_can_be_deployed() -> None:
 )
 def test_svdf_tensors_that_tflm_refuses_too(index: int, values: dict[str, Any], found: str) -> None:
     graph = changed(svdf(), index, **values)
-    assert found in refused(graph)
+    assert found in refusal(graph)
     assert tflm_refuses(graph)
 
 
@@ -112,13 +83,13 @@ def test_svdf_tensors_that_would_make_other_results(index: int, values: dict[str
     graph = changed(svdf(), index, **values)
     if index == FEATURES and "shape" in values:
         graph = changed(graph, 0, shape=(1, values["shape"][1]))
-    assert found in refused(graph)
+    assert found in refusal(graph)
 
 
 @pytest.mark.parametrize("rank", [0, 3])
 def test_svdf_filters_divide_into_units(rank: int) -> None:
-    graph = with_options(svdf(), rank=rank)
-    assert f"do not divide into units of rank {rank}" in refused(graph)
+    graph = with_options(svdf(), 0, rank=rank)
+    assert f"do not divide into units of rank {rank}" in refusal(graph)
     assert tflm_refuses(graph)
 
 
@@ -126,11 +97,11 @@ def test_svdf_needs_a_bias() -> None:
     graph = svdf()
     operator = replace(graph.operators[0], inputs=(0, FEATURES, TIMES, -1, STATE))
     graph = replace(graph, operators=(operator,))
-    assert "its bias is missing" in refused(graph)
+    assert "its bias is missing" in refusal(graph)
     assert tflm_refuses(graph)
 
 
 def test_svdf_activations_that_tflm_leaves_out() -> None:
-    assert "the fused activation TANH is not supported" in refused(
-        with_options(svdf(), fused_activation_function="TANH")
+    assert "the fused activation TANH is not supported" in refusal(
+        with_options(svdf(), 0, fused_activation_function="TANH")
     )
