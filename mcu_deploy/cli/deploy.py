@@ -22,6 +22,7 @@ from mcu_deploy.pipeline import deploy as pipeline
 from mcu_deploy.pipeline.generate import generate as generate_project
 from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
 from mcu_deploy.pipeline.progress import Progress
+from mcu_deploy.plan.types import Optimise
 from mcu_deploy.verify.document import empty_document, error_entry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -37,6 +38,7 @@ _GENERATE_NAMES = (
     "npu_arena_cache",
     "npu_model",
     "runtime",
+    "optimise",
     "tflm_arena",
     "frontend",
     "output_dir",
@@ -93,6 +95,11 @@ _GENERATE_OPTIONS = _options(
         default="aot",
         show_default=True,
         help="aot (compiled ahead of time), or tflm: TFLite Micro, as you have built it (docs/tflm.md).",
+    ),
+    click.option(
+        "--optimise",
+        type=click.Choice([one.value for one in Optimise]),
+        help="What the runtime aot strives for. Default: balanced.",
     ),
     click.option(
         "--tflm-arena",

@@ -25,7 +25,7 @@ def project_identifier(name: str) -> str:
 
 
 def cmake_files(
-    project_name: str, source_sets: Sequence[SourceSet], board: Board, layout: Layout
+    project_name: str, source_sets: Sequence[SourceSet], board: Board, layout: Layout, level: str = "-O2"
 ) -> dict[PurePosixPath, bytes]:
     """Build files for ``source_sets``, by their path in the project.
 
@@ -34,6 +34,7 @@ def cmake_files(
         source_sets: all that is compiled; names are unique.
         board: gives core and memories.
         layout: where the parts of the deployment lie.
+        level: what the compiler strives for: ``-O2`` or ``-Os``.
 
     Raises:
         ValueError: a source set has a name, path or option that CMake would misread (a defect of the caller).
@@ -51,6 +52,7 @@ def cmake_files(
             presets=presets,
             sets=source_sets,
             uses_tflm=uses_tflm,
+            level=level,
             include_dirs=_include_dirs(source_sets, third_party=False),
             system_include_dirs=_include_dirs(source_sets, third_party=True),
         ),

@@ -34,6 +34,7 @@ from mcu_deploy.pipeline.run import (
 from mcu_deploy.pipeline.tflm import library_variables
 from mcu_deploy.plan.memory import align
 from mcu_deploy.simulate import runner
+from mcu_deploy.tflm.plan import TFLM
 from mcu_deploy.tools import versions
 from mcu_deploy.verify import document as entries
 from mcu_deploy.verify.detections import detection_entries, stream_entry, verify_detections
@@ -227,6 +228,7 @@ def _describe(project: Project, document: dict[str, Any]) -> None:
         "board": project.board.name,
         "npu": entries.npu_entry(project.npu, project.plan) if project.npu else None,
         "runtime": project.runtime,
+        "optimise": None if project.runtime == TFLM else project.optimise.value,
         "frontend": project.frontend.name if project.frontend else None,
         "arithmetic": project.frontend.arithmetic if project.frontend and project.frontend.spectral else None,
         "output_dir": str(project.folder),

@@ -45,6 +45,8 @@ from mcu_deploy.pipeline.project import (
     Project,
     plan_for,
 )
+from mcu_deploy.plan.memory import align
+from mcu_deploy.plan.types import Optimise
 from mcu_deploy.registry.cards import ModelCard, card_by_hash
 from mcu_deploy.registry.locate import resolve_model
 from mcu_deploy.tflm.plan import TFLM
@@ -116,7 +118,8 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
             raise UsageError("--stream needs a front end", "choose one with --frontend NAME|FILE")
     npu = _compile(options, board, data, graph, progress)
     with progress.step("plan"):
-        plan = plan_for(options.runtime, graph, board, npu, options.tflm_arena)
+        optimise = Optimise(options.optimise or "balanced")
+        plan = plan_for(options.runtime, graph, board, npu, optimise, options.tflm_arena)
     name = card.name if card else _slug(graph.name)
     project = Project(
         folder=options.output_dir or OUTPUT_ROOT / _folder_name(name, options, board),
@@ -127,6 +130,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
         board=board,
         npu=npu,
         runtime=options.runtime,
+        optimise=optimise,
         frontend=frontend,
         labels=card.labels if card else (),
         stream=options.stream,
@@ -152,7 +156,7 @@ def write(prepared: Prepared, progress: Progress) -> None:
     project = prepared.project
     with progress.step("generate"):
         source_sets = _source_sets(project, progress)
-        files = _files(project.name, source_sets, project.board, prepared.layout)
+        files = _files(project, source_sets, prepared.layout)
         files[PurePosixPath(MODEL_FILE)] = project.model
         if project.npu is not None:
             files[PurePosixPath(NPU_FILE)] = project.npu.made
@@ -295,15 +299,16 @@ def _constant_bytes(project: Project) -> int:
     """All constants with the alignment of each; the file where an interpreter reads it."""
     if project.runtime == TFLM:
         return len(project.file)
-    sizes = [constant.values.nbytes for step in project.plan.steps for constant in step.constants]
-    return sum(-(-size // 16) * 16 for size in sizes)
+    return sum(align(constant.values.nbytes) for constant in project.plan.constants)
 
 
 def _folder_name(model: str, options: GenerateOptions, board: Board) -> str:
     npu = "" if options.npu == "none" else f"-{options.npu}"
     runtime = f"-{TFLM}" if options.runtime == TFLM else ""
+    optimise = f"-{options.optimise}" if options.optimise not in (None, "balanced") else ""
     transport = f"-{options.transport}" if options.transport not in (None, board.transport) else ""
-    return f"{model}-{board.name}{npu}{runtime}{'-stream' if options.stream else ''}{transport}"
+    stream = "-stream" if options.stream else ""
+    return f"{model}-{board.name}{npu}{runtime}{optimise}{stream}{transport}"
 
 
 def _slug(name: str) -> str:
@@ -345,13 +350,12 @@ def _model_sources(project: Project) -> tuple[SourceSet, ...]:
     return tflm_sources(project.graph, project.plan, project.file, compiled, project.uses_npu)
 
 
-def _files(
-    name: str, source_sets: list[SourceSet], board: Board, layout: Layout
-) -> dict[PurePosixPath, bytes]:
+def _files(project: Project, source_sets: list[SourceSet], layout: Layout) -> dict[PurePosixPath, bytes]:
     files: dict[PurePosixPath, bytes] = {}
     for source_set in source_sets:
         files.update(source_set.files)
-    files.update(cmake_files(name, source_sets, board, layout))
+    level = "-Os" if project.optimise is Optimise.SIZE else "-O2"
+    files.update(cmake_files(project.name, source_sets, project.board, layout, level))
     return files
 
 
@@ -367,6 +371,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
             "board": prepared.board_table,
             "npu": project.npu.identity() if project.npu else None,
             "runtime": project.runtime,
+            "optimise": project.optimise.value,
             "frontend": {"name": frontend.name, "table": spec_table(frontend)} if frontend else None,
             "stream": project.stream,
             "transport": project.transport,

@@ -26,6 +26,7 @@ class GenerateOptions:
         npu_model: the functional model in the firmware: ``auto`` (where no NPU answers), ``on`` or ``off``;
             None for ``auto``.
         runtime: ``aot`` or ``tflm``.
+        optimise: one of ``Optimise``; None for ``balanced``.
         tflm_arena: bytes of the arena with ``tflm``, or None for an estimate.
         frontend: preset, TOML file, ``none``, or None for what the model's card says.
         output_dir: the project folder, or None for the default.
@@ -44,6 +45,7 @@ class GenerateOptions:
     npu_arena_cache: int | None = None
     npu_model: str | None = None
     runtime: str = "aot"
+    optimise: str | None = None
     tflm_arena: int | None = None
     frontend: str | None = None
     output_dir: Path | None = None
@@ -142,6 +144,8 @@ def check_runtime_options(options: GenerateOptions, fit_arena: bool = False) -> 
     wrong = next((name for name, is_given in given.items() if is_given), None)
     if options.runtime != TFLM and wrong is not None:
         raise UsageError(f"{wrong} is for TFLite Micro only", "add --runtime tflm")
+    if options.runtime == TFLM and options.optimise is not None:
+        raise UsageError("--optimise is for the runtime aot only", "leave it out")
     if all(given.values()):
         raise UsageError("--fit-arena finds the size that --tflm-arena gives", "leave one of them out")
 

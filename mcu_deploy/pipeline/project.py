@@ -22,7 +22,7 @@ from mcu_deploy.plan.compiled import make_compiled_plan
 from mcu_deploy.plan.kernels import target_of
 from mcu_deploy.plan.operators.types import ETHOS_U
 from mcu_deploy.plan.planner import make_plan
-from mcu_deploy.plan.types import Plan
+from mcu_deploy.plan.types import Optimise, Plan
 from mcu_deploy.tflm.plan import TFLM, make_tflm_plan
 
 PROJECT_SCHEMA = "mcu-deploy/project/1"
@@ -44,6 +44,7 @@ class Project:
         npu: the NPU that it is compiled for, or None. Then ``plan`` is of ``npu.compiled``, whose first
             tensors are those of ``graph``.
         runtime: ``aot`` or ``tflm``.
+        optimise: what the plan strives for with ``aot``.
         frontend: in the firmware, or None.
         labels: class names, or ().
         stream: whether the firmware takes streams.
@@ -58,6 +59,7 @@ class Project:
     board: Board
     npu: NpuTarget | None
     runtime: str
+    optimise: Optimise
     frontend: FrontendSpec | None
     labels: tuple[str, ...]
     stream: bool = False
@@ -139,16 +141,18 @@ def load_project(folder: Path) -> Project:
         if npu is None and runtime != TFLM:
             check(graph)
         board = parse_board(identity["board"], path.name)
+        optimise = Optimise(identity["optimise"])
         frontend = identity["frontend"]
         return Project(
             folder=folder,
             name=name,
             model=model,
             graph=graph,
-            plan=plan_for(runtime, graph, board, npu, int(state["memory"]["arena_bytes"])),
+            plan=plan_for(runtime, graph, board, npu, optimise, int(state["memory"]["arena_bytes"])),
             board=board,
             npu=npu,
             runtime=runtime,
+            optimise=optimise,
             frontend=_frontend(frontend) if frontend else None,
             labels=tuple(map(str, state["model"]["labels"])),
             stream=bool(identity["stream"]),
@@ -158,7 +162,14 @@ def load_project(folder: Path) -> Project:
         raise InputError(f"{path} is damaged", "generate the project again with --force") from None
 
 
-def plan_for(runtime: str, graph: Graph, board: Board, npu: NpuTarget | None, tflm_arena: int | None) -> Plan:
+def plan_for(
+    runtime: str,
+    graph: Graph,
+    board: Board,
+    npu: NpuTarget | None,
+    optimise: Optimise,
+    tflm_arena: int | None,
+) -> Plan:
     """The plan of a model for a runtime, a board's core, and an NPU if there is one.
 
     Raises:
@@ -169,8 +180,8 @@ def plan_for(runtime: str, graph: Graph, board: Board, npu: NpuTarget | None, tf
         return make_tflm_plan(graph, compiled, tflm_arena)
     target = target_of(board.core)
     if compiled is None:
-        return make_plan(graph, target)
-    return make_compiled_plan(graph, compiled, target)
+        return make_plan(graph, target, optimise)
+    return make_compiled_plan(graph, compiled, target, optimise)
 
 
 def _npu(folder: Path, state: dict[str, Any], graph: Graph) -> NpuTarget | None:

@@ -20,16 +20,19 @@ from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.operators.types import ETHOS_U, PORTABLE
 from mcu_deploy.plan.placing import VIEW_REASON, add_views, operator_views
 from mcu_deploy.plan.planner import initial_state, lifetimes, make_step
-from mcu_deploy.plan.types import Allocation, Constant, Plan, Step, View
+from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
 
 
-def make_compiled_plan(original: Graph, compiled: Compiled, target: str = PORTABLE) -> Plan:
+def make_compiled_plan(
+    original: Graph, compiled: Compiled, target: str = PORTABLE, optimise: Optimise = Optimise.BALANCED
+) -> Plan:
     """Decides everything that is decided before C is written.
 
     Args:
         original: the model that was given.
         compiled: what Vela made of it.
         target: one of ``kernels.TARGETS``: what the core can run.
+        optimise: what to strive for in choosing kernels.
 
     Returns:
         A plan whose tensors are those of ``compiled.graph`` and whose operators are the original's.

@@ -12,15 +12,16 @@ from mcu_deploy.plan.kernels import KERNELS, TARGETS
 from mcu_deploy.plan.memory import Buffer, arena_size, plan_memory
 from mcu_deploy.plan.operators.types import PORTABLE
 from mcu_deploy.plan.placing import completed_tensors, find_places
-from mcu_deploy.plan.types import Allocation, Constant, Plan, Step, View
+from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
 
 
-def make_plan(graph: Graph, target: str = PORTABLE) -> Plan:
+def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = Optimise.BALANCED) -> Plan:
     """Decides everything that is decided before C is written.
 
     Args:
         graph: a graph that ``graph.checks.check`` has passed.
         target: one of ``kernels.TARGETS``: what the core can run.
+        optimise: what to strive for.
     """
     implementations = TARGETS[target]
     folded = fold_padding(graph)

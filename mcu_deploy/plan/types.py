@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
+
+
+class Optimise(Enum):
+    """What a plan strives for."""
+
+    BALANCED = "balanced"
+    SPEED = "speed"
+    RAM = "ram"
+    SIZE = "size"
 
 
 @dataclass(frozen=True, eq=False)

@@ -40,6 +40,7 @@ def empty_document() -> dict[str, Any]:
         "simulator": None,
         "npu": None,
         "runtime": None,
+        "optimise": None,
         "frontend": None,
         "arithmetic": None,
         "output_dir": None,

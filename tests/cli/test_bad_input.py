@@ -187,6 +187,8 @@ OPTIONS: dict[str, tuple[tuple[str, ...], int, tuple[str, ...]]] = {
     "npu": (("--npu", "ethos-u55-129"), 2, ("ethos-u55-129", "did you mean 'ethos-u55-128'")),
     "npu option without npu": (("--npu-optimise", "size"), 2, ("--npu-optimise", "--npu")),
     "runtime": (("--runtime", "tvm"), 2, ("--runtime", "aot, tflm")),
+    "aim": (("--optimise", "power"), 2, ("--optimise",)),
+    "aim without its runtime": (("--runtime", "tflm", "--optimise", "ram"), 2, ("--optimise", "aot")),
     "arena without its runtime": (("--fit-arena",), 2, ("--fit-arena", "--runtime tflm")),
     "arena twice": (("--runtime", "tflm", "--fit-arena", "--tflm-arena", "9000"), 2, ("--tflm-arena",)),
     "simulator": (("--simulator", "renode"), 2, ("renode", "qemu")),

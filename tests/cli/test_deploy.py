@@ -38,6 +38,7 @@ def test_a_recording_and_tensors_are_verified(
     assert document["first_difference"] is None
     assert (document["board"], document["simulator"]) == ("corstone-300", simulator)
     assert (document["npu"], document["runtime"], document["frontend"]) == (None, "aot", "micronet-kws")
+    assert document["optimise"] == "balanced"
     assert document["model"]["macs"] > 1000
     runs = document["runs"]
     assert [run["start_seconds"] for run in runs] == [0.0, 0.5, 1.0, 1.5, 2.0, None, None, None, None]
