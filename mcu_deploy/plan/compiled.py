@@ -16,10 +16,11 @@ from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import NPU_OPERATOR
 from mcu_deploy.npu.compiled import Compiled, network_inputs
 from mcu_deploy.plan.kernels import TARGETS
+from mcu_deploy.plan.lifetimes import lifetimes
 from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.operators.types import ETHOS_U, PORTABLE
 from mcu_deploy.plan.placing import VIEW_REASON, add_views, operator_views
-from mcu_deploy.plan.planner import initial_state, lifetimes, make_step
+from mcu_deploy.plan.planner import initial_state, make_step
 from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
 
 
@@ -119,7 +120,7 @@ def _places(
     compiled: Compiled, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int | Constant]
 ) -> list[Allocation]:
     """Each activation where Vela put it, with the steps during which it must survive."""
-    alive = lifetimes(compiled.graph, steps, views, state)
+    alive = lifetimes(compiled.graph, [(step.inputs, step.outputs) for step in steps], views, state)
     return [
         Allocation(tensor, -1, compiled.offsets[tensor], compiled.graph.tensors[tensor].bytes, first, last)
         for tensor, (first, last) in alive.items()

@@ -1,17 +1,21 @@
 """Where each buffer lies in the arena.
 
 Packing intervals of time and size optimally is NP-hard, but a network is small: several orderings of a
-first-fit placement, and for few buffers a bounded search over all orderings, usually reach the lower bound.
+first-fit placement, then a bounded search that is often exact (``search.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from mcu_deploy.plan.search import Problem, search
+
 ALIGNMENT = 16
-_SEARCH_BUFFERS = 24
-_SEARCH_PLACEMENTS = 20_000
+
+# For the indices of two buffers of which the first may overlap the second: how many bytes before the second
+# it must at least begin.
+Overlaps = Mapping[tuple[int, int], int]
 
 
 @dataclass(frozen=True)
@@ -27,20 +31,37 @@ class Buffer:
         return self.first <= other.last and other.first <= self.last
 
 
+@dataclass(frozen=True)
+class Placement:
+    """A plan.
+
+    Attributes:
+        offsets: of each buffer, multiples of ``ALIGNMENT``.
+        size: bytes of the arena, a multiple of ``ALIGNMENT``.
+        least: no plan is smaller: it was proven.
+    """
+
+    offsets: tuple[int, ...]
+    size: int
+    least: bool
+
+
 def align(size: int) -> int:
     """``size`` rounded up to ``ALIGNMENT``."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
 
-def lower_bound(buffers: Sequence[Buffer]) -> int:
-    """The most bytes that are alive at one step: no plan can be smaller."""
-    return max(
-        (
-            sum(align(other.size) for other in buffers if other.first <= buffer.first <= other.last)
-            for buffer in buffers
-        ),
-        default=0,
-    )
+def peak(buffers: Sequence[Buffer]) -> int:
+    """The most bytes that are alive at one step."""
+    changes: dict[int, int] = {}
+    for buffer in buffers:
+        changes[buffer.first] = changes.get(buffer.first, 0) + align(buffer.size)
+        changes[buffer.last + 1] = changes.get(buffer.last + 1, 0) - align(buffer.size)
+    most = alive = 0
+    for step in sorted(changes):
+        alive += changes[step]
+        most = max(most, alive)
+    return most
 
 
 def arena_size(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
@@ -50,30 +71,51 @@ def arena_size(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
     )
 
 
-def greedy_by_size(buffers: Sequence[Buffer]) -> list[int]:
-    """TFLM's planner: largest first, each at the lowest offset where it fits."""
-    return _place(buffers, _order(buffers, lambda buffer: (buffer.size,)))
+def greedy_by_size(buffers: Sequence[Buffer], overlaps: Overlaps | None = None) -> list[int]:
+    """TFLM's planner: largest first, each at the lowest offset where it fits; there without overlaps."""
+    return _place(buffers, gaps(buffers, overlaps or {}), _order(buffers, lambda buffer: (buffer.size,)))
 
 
-def plan_memory(buffers: Sequence[Buffer]) -> list[int]:
+def plan_memory(buffers: Sequence[Buffer], overlaps: Overlaps | None = None) -> Placement:
     """An offset for each buffer, so that no two that are alive at one step overlap.
 
-    Deterministic, and never larger than ``greedy_by_size``.
+    Deterministic, and never larger than ``greedy_by_size`` without overlaps.
+
+    Args:
+        buffers: what is needed.
+        overlaps: the exceptions.
     """
-    bound = lower_bound(buffers)
+    problem = Problem(
+        tuple(align(buffer.size) for buffer in buffers),
+        tuple((buffer.first, buffer.last) for buffer in buffers),
+        gaps(buffers, overlaps or {}),
+    )
     best = greedy_by_size(buffers)
     for key in _ORDERINGS:
-        if arena_size(buffers, best) == bound:
-            return best
-        offsets = _place(buffers, _order(buffers, key))
-        if arena_size(buffers, offsets) < arena_size(buffers, best):
-            best = offsets
-    if len(buffers) <= _SEARCH_BUFFERS:
-        best = _Search(buffers, best, bound).run()
-    return best
+        offsets = _place(buffers, problem.gaps, _order(buffers, key))
+        best = min(best, offsets, key=lambda one: arena_size(buffers, one))
+    offsets, least = search(problem, best, ALIGNMENT)
+    return Placement(tuple(offsets), arena_size(buffers, offsets), least)
+
+
+def gaps(buffers: Sequence[Buffer], overlaps: Overlaps) -> list[dict[int, int]]:
+    """By how much each buffer must start behind each that it meets, if it does not start before that.
+
+    Returns:
+        For each buffer, by the others that it meets: how far behind its own start they must start.
+    """
+    return [
+        {
+            j: min(align(one.size), align(overlaps.get((i, j), one.size)))
+            for j, other in enumerate(buffers)
+            if j != i and one.meets(other)
+        }
+        for i, one in enumerate(buffers)
+    ]
 
 
 _ORDERINGS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (
+    lambda buffer: (buffer.size,),
     lambda buffer: (buffer.size * (buffer.last - buffer.first + 1),),
     lambda buffer: (buffer.last - buffer.first, buffer.size),
     lambda buffer: (-buffer.first, buffer.size),
@@ -86,65 +128,18 @@ def _order(buffers: Sequence[Buffer], key: Callable[[Buffer], tuple[int, ...]]) 
     return sorted(range(len(buffers)), key=lambda i: (*(-part for part in key(buffers[i])), i))
 
 
-def _place(buffers: Sequence[Buffer], order: Sequence[int]) -> list[int]:
+def _place(buffers: Sequence[Buffer], apart: Sequence[Mapping[int, int]], order: Sequence[int]) -> list[int]:
     """Places each buffer in turn at the lowest offset where it meets no other."""
     offsets = [-1] * len(buffers)
-    placed: list[int] = []
     for index in order:
-        offsets[index] = _lowest(buffers, offsets, placed, index)
-        placed.append(index)
+        taken = sorted(
+            (offsets[i] - gap, offsets[i] + apart[i][index])
+            for i, gap in apart[index].items()
+            if offsets[i] >= 0
+        )
+        candidate = 0
+        for start, end in taken:
+            if start < candidate < end:
+                candidate = end
+        offsets[index] = candidate
     return offsets
-
-
-def _lowest(buffers: Sequence[Buffer], offsets: Sequence[int], placed: Sequence[int], index: int) -> int:
-    buffer = buffers[index]
-    taken = sorted(
-        (offsets[i], offsets[i] + align(buffers[i].size)) for i in placed if buffers[i].meets(buffer)
-    )
-    candidate = 0
-    for start, end in taken:
-        if candidate + align(buffer.size) <= start:
-            break
-        candidate = max(candidate, end)
-    return candidate
-
-
-class _Search:
-    """Branch and bound over the orders of first-fit placement.
-
-    Any plan, pushed down as far as it goes, is the first-fit placement in the order of its offsets, so the
-    best order gives the best plan. The work is bounded by a number of placements, not by time, to stay
-    deterministic.
-    """
-
-    def __init__(self, buffers: Sequence[Buffer], best: list[int], bound: int) -> None:
-        self.buffers = buffers
-        self.best = best
-        self.best_size = arena_size(buffers, best)
-        self.bound = bound
-        self.left = _SEARCH_PLACEMENTS
-        self.offsets = [-1] * len(buffers)
-        self.order = _order(buffers, lambda buffer: (buffer.size,))
-
-    def run(self) -> list[int]:
-        """The best plan found."""
-        self._extend([])
-        return self.best
-
-    def _extend(self, placed: list[int]) -> None:
-        if len(placed) == len(self.buffers):
-            size = arena_size(self.buffers, self.offsets)
-            if size < self.best_size:
-                self.best, self.best_size = list(self.offsets), size
-            return
-        for index in self.order:
-            if self.offsets[index] >= 0:
-                continue
-            if self.left == 0 or self.best_size == self.bound:
-                return
-            self.left -= 1
-            offset = _lowest(self.buffers, self.offsets, placed, index)
-            if offset + align(self.buffers[index].size) < self.best_size:
-                self.offsets[index] = offset
-                self._extend([*placed, index])
-                self.offsets[index] = -1

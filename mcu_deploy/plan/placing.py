@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.kernels import JOINS, VIEWS
-from mcu_deploy.plan.memory import align
+from mcu_deploy.plan.lifetimes import lifetimes
+from mcu_deploy.plan.memory import Buffer, peak
 from mcu_deploy.plan.types import View
 
 VIEW_REASON = "the same bytes under another name"
@@ -63,15 +64,15 @@ def find_places(graph: Graph, operators: Sequence[Operator]) -> Places:
         if found is not None:
             add_views(places.views, operator, found)
             places.removed[operator.index] = VIEW_REASON if found else NAME_REASON
-    peak = _peak(graph, operators, places)
+    least = _peak(graph, operators, places)
     for operator in operators:
         rule = JOINS.get(operator.kind)
         if rule is None or operator.index in places.removed:
             continue
         offsets = rule(graph, operator)
         tried = None if offsets is None else _join(graph, operators, places, operator, offsets)
-        if tried is not None and (reached := _peak(graph, operators, tried)) <= peak:
-            places, peak = tried, reached
+        if tried is not None and (reached := _peak(graph, operators, tried)) <= least:
+            places, least = tried, reached
     return places
 
 
@@ -120,26 +121,7 @@ def completed_tensors(operators: Sequence[Operator], places: Places) -> Mapping[
 
 
 def _peak(graph: Graph, operators: Sequence[Operator], places: Places) -> int:
-    """The most bytes of tensors that are alive during one operator, without scratch memory."""
-    first: dict[int, int] = dict.fromkeys(graph.inputs, -1)
-    last = dict(first)
-    for time, operator in enumerate(operators):
-        if operator.index in places.removed:
-            continue
-        for tensor in operator.outputs:
-            root = places.place(tensor).tensor
-            first.setdefault(root, time)
-            last[root] = time
-        for tensor in operator.inputs:
-            last[places.place(tensor).tensor] = time
-    for tensor in graph.outputs:
-        last[places.place(tensor).tensor] = len(operators)
-    changes = [0] * (len(operators) + 3)
-    for tensor, start in first.items():
-        changes[start + 1] += align(graph.tensors[tensor].bytes)
-        changes[last[tensor] + 2] -= align(graph.tensors[tensor].bytes)
-    peak = alive = 0
-    for change in changes:
-        alive += change
-        peak = max(peak, alive)
-    return peak
+    """The most bytes of tensors that are alive during one operator, without scratch memory and state."""
+    calls = [(one.inputs, one.outputs) for one in operators if one.index not in places.removed]
+    lives = lifetimes(graph, calls, places.views)
+    return peak([Buffer(graph.tensors[tensor].bytes, *life) for tensor, life in lives.items()])

@@ -9,7 +9,8 @@ from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.plan.folding import fold_padding
 from mcu_deploy.plan.kernels import KERNELS, TARGETS
-from mcu_deploy.plan.memory import Buffer, arena_size, plan_memory
+from mcu_deploy.plan.lifetimes import lifetimes, overlaps
+from mcu_deploy.plan.memory import Buffer, Placement, plan_memory
 from mcu_deploy.plan.operators.types import PORTABLE
 from mcu_deploy.plan.placing import completed_tensors, find_places
 from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
@@ -36,15 +37,15 @@ def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = Optimis
             steps.append(replace(step, operators=(*absorbed, operator.index), completed=whole))
     views = places.views
     state = initial_state(graph)
-    allocations = _allocate(graph, steps, views, state)
-    buffers = [Buffer(one.size, one.first_step, one.last_step) for one in allocations]
+    allocations, found = _allocate(graph, steps, views, state)
     return Plan(
         tuple(steps),
         tuple(allocations),
         views,
-        arena_size(buffers, [one.offset for one in allocations]),
+        found.size,
         places.removed,
         state,
+        found.least,
     )
 
 
@@ -112,42 +113,29 @@ def make_step(graph: Graph, operator: Operator, index: int, implementations: tup
             constants=lowered.constants,
             scratch_bytes=lowered.scratch_bytes,
             macs=macs,
+            overlaps=kernel.overlap(graph, operator) if kernel.overlap else {},
         )
     raise AssertionError(f"no implementation of {operator.kind} among {implementations}")
 
 
-def lifetimes(
-    graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int | Constant]
-) -> dict[int, tuple[int, int]]:
-    """For each tensor with memory of its own, the first and last step during which its value must survive."""
-    first = dict.fromkeys(graph.inputs, -1)
-    last = dict(first)
-    for step in steps:
-        for tensor in step.outputs:
-            root = views.get(tensor, View(tensor)).tensor
-            first.setdefault(root, step.index)
-            last[root] = step.index
-        for tensor in step.inputs:
-            last[views.get(tensor, View(tensor)).tensor] = step.index
-    for tensor in graph.outputs:
-        last[views.get(tensor, View(tensor)).tensor] = len(steps)
-    for tensor in state:
-        first[tensor], last[tensor] = -1, len(steps)
-    return {tensor: (first[tensor], last[tensor]) for tensor in first}
-
-
 def _allocate(
     graph: Graph, steps: Sequence[Step], views: Mapping[int, View], state: Mapping[int, int | Constant]
-) -> list[Allocation]:
+) -> tuple[list[Allocation], Placement]:
     """A place for each graph input, each tensor that a step makes, the state, and each step's scratch."""
+    lives = lifetimes(graph, [(step.inputs, step.outputs) for step in steps], views, state)
     needs = [
-        (tensor, -1, graph.tensors[tensor].bytes, first, last)
-        for tensor, (first, last) in lifetimes(graph, steps, views, state).items()
+        (tensor, -1, graph.tensors[tensor].bytes, first, last) for tensor, (first, last) in lives.items()
     ]
     needs += [
         (-1, step.index, step.scratch_bytes, step.index, step.index) for step in steps if step.scratch_bytes
     ]
-    offsets = plan_memory([Buffer(size, start, end) for _, _, size, start, end in needs])
-    return [
-        Allocation(need[0], need[1], offset, *need[2:]) for need, offset in zip(needs, offsets, strict=True)
+    number = {tensor: i for i, tensor in enumerate(lives)}
+    together = {
+        (number[made], number[read]): before for (made, read), before in overlaps(steps, views, lives).items()
+    }
+    found = plan_memory([Buffer(size, first, last) for _, _, size, first, last in needs], together)
+    allocations = [
+        Allocation(need[0], need[1], offset, *need[2:])
+        for need, offset in zip(needs, found.offsets, strict=True)
     ]
+    return allocations, found

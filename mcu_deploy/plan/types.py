@@ -66,6 +66,7 @@ class Step:
         constants: the arrays that ``parameters`` refers to.
         scratch_bytes: temporary memory that the kernel needs, planned into the arena.
         macs: multiply-accumulates of the operator as TFLite defines it.
+        overlaps: which inputs' memory the output may take over, and how many bytes before each it must begin.
         completed: tensors that no step makes as a whole, but this one makes the last part of.
     """
 
@@ -82,6 +83,7 @@ class Step:
     constants: tuple[Constant, ...] = ()
     scratch_bytes: int = 0
     macs: int = 0
+    overlaps: Mapping[int, int] = field(default_factory=dict)
     completed: tuple[int, ...] = ()
 
     @property
@@ -124,6 +126,7 @@ class Plan:
         views: the tensors that need no memory of their own (RESHAPE), and where they lie: in a tensor that
             has an allocation.
         arena_bytes: size of the arena.
+        arena_least: no placement of these tensors needs less: it was proven.
         removed: operators that cost nothing, with the reason, for example RESHAPE.
         state: tensors that keep their value from one inference to the next, and what they hold at first: the
             byte that fills them, or an array.
@@ -135,6 +138,7 @@ class Plan:
     arena_bytes: int
     removed: Mapping[int, str] = field(default_factory=dict)
     state: Mapping[int, int | Constant] = field(default_factory=dict)
+    arena_least: bool = False
 
     @property
     def macs(self) -> int:

@@ -13,6 +13,7 @@ from mcu_deploy.plan import arithmetic_activation as tables
 from mcu_deploy.plan.arithmetic import INT16_MAX, INT16_MIN, Multiplier, effective_multiplier
 from mcu_deploy.plan.arithmetic_activation import Affine
 from mcu_deploy.plan.operators.broadcast import broadcast
+from mcu_deploy.plan.operators.overlap import elementwise
 from mcu_deploy.plan.operators.rescaling import affine, lookup, rescale, rescaled
 from mcu_deploy.plan.operators.types import (
     ABBREVIATIONS,
@@ -171,13 +172,15 @@ def _prelu(dtype: DataType) -> Kernel:
         reason=of_type(dtype, "alpha broadcast"),
         lower=lower_prelu,
         struct="md_prelu_t",
+        overlap=elementwise,
     )
 
 
 def _wide_sigmoid(function: str) -> Kernel:
     reason = of_type(DataType.INT16, "straight lines between 256 values")
     headers = ("md_sigmoid_q15.h",)
-    return portable(function, reason, lower_wide_sigmoid, headers, family="md_sigmoid", types="s16")
+    lower = lower_wide_sigmoid
+    return portable(function, reason, lower, headers, family="md_sigmoid", types="s16", overlap=elementwise)
 
 
 _SOFTMAX = portable(
@@ -185,12 +188,14 @@ _SOFTMAX = portable(
     of_type(DataType.INT8, "exponentials from a table"),
     lower_softmax,
     ("md_requantize.h",),
+    overlap=elementwise,
 )
 _WIDE_SOFTMAX = portable(
     "md_softmax",
     of_type(DataType.INT16, "straight lines between 513 values"),
     lower_wide_softmax,
     ("md_requantize.h",),
+    overlap=elementwise,
     types="s16",
 )
 

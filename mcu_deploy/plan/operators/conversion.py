@@ -9,6 +9,7 @@ import numpy as np
 from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.plan import arithmetic_activation as tables
 from mcu_deploy.plan.arithmetic import effective_multiplier
+from mcu_deploy.plan.operators.overlap import elementwise
 from mcu_deploy.plan.operators.rescaling import lookup, rescale, rescaled
 from mcu_deploy.plan.operators.types import ABBREVIATIONS, PORTABLE, Kernel, Lowered, scale, zero_point
 
@@ -53,6 +54,7 @@ def _float(kind: str, source: DataType, result: DataType) -> Kernel:
         reason=reason,
         lower=lower_float,
         struct="md_convert_f32_t",
+        overlap=elementwise,
     )
 
 

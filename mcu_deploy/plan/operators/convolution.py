@@ -12,7 +12,8 @@ from mcu_deploy.plan.operators import convolution_helium
 from mcu_deploy.plan.operators.convolution_helium import depthwise_weights
 from mcu_deploy.plan.operators.convolution_wide import WIDE
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
-from mcu_deploy.plan.operators.types import Kernel, Lowered, Reason, helium, portable, zero_point
+from mcu_deploy.plan.operators.overlap import rows, windows
+from mcu_deploy.plan.operators.types import Distances, Kernel, Lowered, Reason, helium, portable, zero_point
 from mcu_deploy.plan.operators.window import convolution_window
 from mcu_deploy.plan.types import Constant
 
@@ -176,12 +177,13 @@ def _depthwise(graph: Graph, operator: Operator) -> str | None:
 
 def _rows(reason: str | Reason) -> Kernel:
     headers, sources = ("md_matmul_s8.h", "md_requantize.h"), ("portable/md_matmul_s8.c",)
-    return portable("md_fully_connected", reason, lower_rows, headers, sources)
+    return portable("md_fully_connected", reason, lower_rows, headers, sources, overlap=rows(2))
 
 
 def _helium_rows(reason: str | Reason) -> Kernel:
     headers, sources = ("md_helium_matmul_s8.h",), ("helium/md_helium_matmul_s8.c",)
-    return helium("md_helium_rows", reason, convolution_helium.lower_rows, headers, sources)
+    lower = convolution_helium.lower_rows
+    return helium("md_helium_rows", reason, lower, headers, sources, overlap=rows(2))
 
 
 def _without_groups(graph: Graph, operator: Operator) -> str | None:
@@ -196,12 +198,21 @@ _HELIUM_GATHERED = helium(
     convolution_helium.lower_convolution,
     ("md_helium_matmul_s8.h", "md_window.h"),
     ("helium/md_helium_matmul_s8.c",),
+    overlap=windows(convolution_window, convolution_helium.CONV2D_ROWS, by_line=False),
 )
+
+
+def _overlap_gathered(graph: Graph, operator: Operator) -> Distances:
+    """Two windows are gathered before their products are written, but group after group."""
+    source, filters = (graph.tensors[index] for index in operator.inputs[:2])
+    groups = filters.shape[3] < source.shape[3] or operator.kind == "DEPTHWISE_CONV_2D"
+    return windows(convolution_window, CONV2D_ROWS, reads_first=not groups)(graph, operator)
 
 
 def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> Kernel:
     headers = ("md_matmul_s8.h", "md_requantize.h", "md_window.h")
-    return portable("md_conv2d", reason, lower, headers, ("portable/md_matmul_s8.c",))
+    sources = ("portable/md_matmul_s8.c",)
+    return portable("md_conv2d", reason, lower, headers, sources, overlap=_overlap_gathered)
 
 
 _HELIUM_DEPTHWISE = helium(
@@ -209,8 +220,15 @@ _HELIUM_DEPTHWISE = helium(
     convolution_helium.depthwise,
     convolution_helium.lower_depthwise,
     ("md_window.h",),
+    overlap=windows(convolution_window),
 )
-_DEPTHWISE = portable("md_depthwise_conv2d", _depthwise, lower_depthwise, ("md_requantize.h", "md_window.h"))
+_DEPTHWISE = portable(
+    "md_depthwise_conv2d",
+    _depthwise,
+    lower_depthwise,
+    ("md_requantize.h", "md_window.h"),
+    overlap=windows(convolution_window),
+)
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "CONV_2D": (

@@ -8,7 +8,8 @@ from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.plan import arithmetic
 from mcu_deploy.plan.arithmetic import Multiplier
 from mcu_deploy.plan.operators.filters import bias_data, channel_multipliers, filter_data
-from mcu_deploy.plan.operators.types import Lowered, fused_activation, portable
+from mcu_deploy.plan.operators.overlap import rows, windows
+from mcu_deploy.plan.operators.types import Distances, Lowered, fused_activation, portable
 from mcu_deploy.plan.operators.window import Window, convolution_window
 from mcu_deploy.plan.types import Constant
 
@@ -71,10 +72,18 @@ def int16_activations(graph: Graph, operator: Operator) -> str | None:
     return "int16 activations: accumulators of 64 bits" if result.dtype is DataType.INT16 else None
 
 
+def _overlap(graph: Graph, operator: Operator) -> Distances:
+    """Each pixel's window is read again for each channel."""
+    if operator.kind == "FULLY_CONNECTED":
+        return rows(1)(graph, operator)
+    return windows(convolution_window, reads_first=False)(graph, operator)
+
+
 WIDE = portable(
     "md_conv2d",
     int16_activations,
     lower_wide,
     ("md_requantize.h", "md_requantize_wide.h", "md_window.h"),
     types="s16",
+    overlap=_overlap,
 )

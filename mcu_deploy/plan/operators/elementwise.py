@@ -10,6 +10,7 @@ from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.graph.rules.elementwise import LEFT_SHIFT, PLAIN_ACTIVATIONS, common_scale
 from mcu_deploy.plan.arithmetic import quantize_multiplier
 from mcu_deploy.plan.operators.broadcast import broadcast
+from mcu_deploy.plan.operators.overlap import elementwise
 from mcu_deploy.plan.operators.types import (
     ABBREVIATIONS,
     PORTABLE,
@@ -105,6 +106,7 @@ def _kernel(function: str, family: str, dtype: DataType, reason: str, parameters
         reason=of_type(dtype, reason),
         lower=_lowering(parameters),
         struct=f"{family}_t",
+        overlap=elementwise,
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.plan.arithmetic import Multiplier
 from mcu_deploy.plan.arithmetic_activation import Affine
+from mcu_deploy.plan.operators.overlap import elementwise
 from mcu_deploy.plan.operators.types import (
     PORTABLE,
     Kernel,
@@ -44,7 +45,7 @@ def lookup(table: Table) -> Kernel:
         constant = Constant(f"{prefix}_table", values)
         return Lowered({"table": constant.name, "count": source.elements}, (constant,))
 
-    return portable("md_lookup", reason, lower)
+    return portable("md_lookup", reason, lower, overlap=elementwise)
 
 
 def rescale(reason: str, lower: Lowering) -> Kernel:
@@ -58,6 +59,7 @@ def rescale(reason: str, lower: Lowering) -> Kernel:
         reason=always(reason),
         lower=lower,
         struct="md_rescale_t",
+        overlap=elementwise,
     )
 
 

@@ -6,7 +6,7 @@ A family of operators has a module in this package with a table ``KERNELS``, and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,6 +53,9 @@ JoinRule = Callable[[Graph, Operator], tuple[int, ...] | None]
 Reason = Callable[[Graph, Operator], str | None]
 # Makes the parameters and constants of an operator; takes a prefix for the constants' names.
 Lowering = Callable[[Graph, Operator, str], Lowered]
+# By input tensor, how many bytes before it the output must at least begin if they overlap.
+Distances = Mapping[int, int]
+Overlap = Callable[[Graph, Operator], Distances]
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class Kernel:
         lower: makes the parameters and constants.
         struct: the C type of its parameters.
         input_array, output_array: the function takes an array of pointers in place of one each.
+        overlap: how far before its inputs its output may overlap them, see ``overlap.py``; None: never.
     """
 
     implementation: str
@@ -81,6 +85,7 @@ class Kernel:
     struct: str
     input_array: bool = False
     output_array: bool = False
+    overlap: Overlap | None = None
 
 
 def always(reason: str) -> Reason:
@@ -103,12 +108,13 @@ def portable(
     types: str = "s8",
     input_array: bool = False,
     output_array: bool = False,
+    overlap: Overlap | None = None,
 ) -> Kernel:
     """A kernel in portable C; header, source and struct are named after the function, or its family.
 
     Args:
         types: what ends all their names: element types as CMSIS-NN abbreviates them, for example ``s16``.
-        function, reason, lower, headers, sources, family, input_array, output_array: see ``Kernel``.
+        function, reason, lower, headers, sources, family, input_array, output_array, overlap: see ``Kernel``.
     """
     family = family or function
     return Kernel(
@@ -122,6 +128,7 @@ def portable(
         struct=f"{family}_{types}_t",
         input_array=input_array,
         output_array=output_array,
+        overlap=overlap,
     )
 
 
@@ -131,6 +138,7 @@ def helium(
     lower: Lowering,
     headers: tuple[str, ...] = (),
     sources: tuple[str, ...] = (),
+    overlap: Overlap | None = None,
 ) -> Kernel:
     """A kernel for int8 on Helium, with constants in an order of its own; see ``portable``."""
     return Kernel(
@@ -142,6 +150,7 @@ def helium(
         reason=always(reason) if isinstance(reason, str) else reason,
         lower=lower,
         struct=f"{function}_s8_t",
+        overlap=overlap,
     )
 
 
