@@ -54,7 +54,8 @@ def _float(kind: str, source: DataType, result: DataType) -> Kernel:
         reason=reason,
         lower=lower_float,
         struct="md_convert_f32_t",
-        overlap=elementwise,
+        # C lets memory be read as one type and written as another only where one of them is char.
+        overlap=elementwise if DataType.INT8 in (source, result) else None,
     )
 
 

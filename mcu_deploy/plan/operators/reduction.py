@@ -9,6 +9,7 @@ from math import prod
 from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.graph.rules.reduction import reduced_axes
 from mcu_deploy.plan.arithmetic import Multiplier, effective_multiplier
+from mcu_deploy.plan.operators.overlap import elementwise
 from mcu_deploy.plan.operators.types import (
     ABBREVIATIONS,
     PORTABLE,
@@ -108,6 +109,7 @@ _L2_NORMALIZATION = portable(
     "the reciprocal square root in fixed point",
     lower_l2_normalization,
     ("md_requantize.h",),
+    overlap=elementwise,
 )
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
