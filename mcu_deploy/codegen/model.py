@@ -16,6 +16,7 @@ from mcu_deploy.plan.types import Constant, Plan, Step
 MODEL_SOURCE = PurePosixPath("generated", "model.c")
 KERNEL_FOLDER = PurePosixPath("src", "kernels")
 RUNTIME_FOLDER = PurePosixPath("src", "runtime")
+_ROWS_HEADER = "md_rows.h"
 
 
 def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
@@ -29,10 +30,12 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
         The set ``md_model``: ``generated/model.c``, which implements ``md_model.h``; and the set
         ``md_kernels``: of the kernel library, what the plan uses, if it uses any.
     """
-    called = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
-    used = [kernel for kernel in called if kernel.implementation != ETHOS_U]
-    sources = tuple(sorted({name for kernel in used for name in kernel.sources}))
-    headers = tuple(sorted({name for kernel in used for name in (kernel.header, *kernel.headers)}))
+    used = [kernel for kernel in _kernels(plan) if kernel.implementation != ETHOS_U]
+    sources = {name for kernel in used for name in kernel.sources}
+    headers = {name for kernel in used for name in (kernel.header, *kernel.headers)}
+    if any(step.stages for step in plan.steps):
+        sources.add("portable/md_rows.c")
+        headers.add(_ROWS_HEADER)
     model = SourceSet(
         name="md_model",
         files={
@@ -46,21 +49,28 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
         return (model,)
     kernels = SourceSet(
         name="md_kernels",
-        files=template_files("kernels", (*headers, *sources)),
-        sources=tuple(KERNEL_FOLDER / name for name in sources),
+        files=template_files("kernels", (*sorted(headers), *sorted(sources))),
+        sources=tuple(KERNEL_FOLDER / name for name in sorted(sources)),
         include_dirs=(KERNEL_FOLDER,),
     )
     return model, kernels
 
 
+def _kernels(plan: Plan) -> list[Kernel]:
+    """Of all calls, in their order."""
+    return [find_kernel(call.kernel, call.implementation) for step in plan.steps for call in step.calls]
+
+
 def _model_c(graph: Graph, plan: Plan) -> bytes:
-    kernels = [find_kernel(step.kernel, step.implementation) for step in plan.steps]
+    headers = {kernel.header for kernel in _kernels(plan)}
+    if any(step.stages for step in plan.steps):
+        headers.add(_ROWS_HEADER)
     made = [tensor for step in plan.steps for tensor in step.observed]
     text = (
         environment()
         .get_template("runtime/model.c.j2")
         .render(
-            headers=sorted({kernel.header for kernel in kernels}),
+            headers=sorted(headers),
             arena_bytes=max(plan.arena_bytes, 1),
             arrays=[
                 (c_type(one.values), one.name, one.values.size, c_initializer(one.values))
@@ -69,13 +79,15 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
             steps=[
                 {
                     "index": step.index,
-                    "struct": kernel.struct,
-                    "kernel": step.kernel,
-                    "parameters": step.parameters,
-                    "arguments": _arguments(graph, plan, step, kernel),
+                    "structs": [
+                        (find_kernel(call.kernel, call.implementation).struct, name, call.parameters)
+                        for name, call in _named_calls(step)
+                    ],
+                    "stages": _stages(plan, step),
+                    "call": _call(graph, plan, step),
                     "made": [made.index(tensor) for tensor in step.observed],
                 }
-                for step, kernel in zip(plan.steps, kernels, strict=True)
+                for step in plan.steps
             ],
             made=[_tensor(graph, plan, tensor) for tensor in made],
             prepared=[step.index for step in plan.steps if step.implementation == ETHOS_U],
@@ -95,18 +107,61 @@ def _tensor(graph: Graph, plan: Plan, tensor: int) -> tuple[int, int, int]:
     return tensor, graph.tensors[tensor].bytes, offset_of(plan, tensor)
 
 
-def _arguments(graph: Graph, plan: Plan, step: Step, kernel: Kernel) -> list[str]:
+def _named_calls(step: Step) -> list[tuple[str, Step]]:
+    """What a step calls, by the name of its struct."""
+    if not step.stages:
+        return [(f"step{step.index}", step)]
+    return [(f"step{step.index}_{k}", call) for k, call in enumerate(step.calls)]
+
+
+def _call(graph: Graph, plan: Plan, step: Step) -> str:
+    """The C expression that performs a step."""
+    name = f"step{step.index}"
+    if step.stages:
+        count = len(step.stages)
+        progress = f"(md_rows_progress_t[{count}]){{0}}"
+        return f"{step.kernel}({name}, {progress}, {count}, {_place(graph, plan, step.inputs[0])})"
+    return f"{step.kernel}(&{', '.join([name, *_arguments(graph, plan, step)])})"
+
+
+def _stages(plan: Plan, step: Step) -> list[dict[str, object]]:
+    """The operators of a step that runs several: their functions and their ``md_rows_stage_t``."""
+    scratch = _scratch(plan, step)
+    made = []
+    for (name, call), stage in zip(_named_calls(step), step.stages, strict=False):
+        kernel = find_kernel(call.kernel, call.implementation)
+        output = offset_of(plan, call.outputs[0]) if stage.output < 0 else scratch[0] + stage.output
+        made.append(
+            {
+                "name": name,
+                "struct": kernel.struct,
+                "patches": stage.patches,
+                "kernel": call.kernel,
+                "scratch": [scratch[0] + step.stage_scratch] if call.scratch_bytes else [],
+                "output": output,
+                "fields": stage.fields,
+            }
+        )
+    return made
+
+
+def _scratch(plan: Plan, step: Step) -> list[int]:
+    """Where a step's scratch memory is, if it has any."""
+    return [one.offset for one in plan.allocations if one.tensor < 0 and one.step == step.index]
+
+
+def _arguments(graph: Graph, plan: Plan, step: Step) -> list[str]:
     """C expressions for inputs, outputs, and scratch memory if there is any; the NPU takes all the arena."""
     if step.implementation == ETHOS_U:
         return ["arena"]
+    kernel = find_kernel(step.kernel, step.implementation)
     inputs = [one if isinstance(one, str) else _place(graph, plan, one) for one in step.arguments]
     outputs = [_place(graph, plan, one) for one in step.outputs]
-    scratch = [one.offset for one in plan.allocations if one.tensor < 0 and one.step == step.index]
     if kernel.input_array:
         inputs = [f"(const void *const[]){{{', '.join(inputs)}}}"]
     if kernel.output_array:
         outputs = [f"(void *const[]){{{', '.join(outputs)}}}"]
-    return [*inputs, *outputs, *(f"arena + {offset}" for offset in scratch)]
+    return [*inputs, *outputs, *(f"arena + {offset}" for offset in _scratch(plan, step))]
 
 
 def _place(graph: Graph, plan: Plan, tensor: int) -> str:

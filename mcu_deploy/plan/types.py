@@ -48,6 +48,24 @@ class View:
 
 
 @dataclass(frozen=True, eq=False)
+class Stage:
+    """An operator of a step that runs several of them, a few rows at a time: see ``md_rows.h``.
+
+    Attributes:
+        step: what it would be alone; its ``index`` has no meaning.
+        fields: members of its ``md_rows_stage_t`` that are numbers.
+        patches: by field of the kernel's struct, the C expression of ``call`` that it is in a call.
+        output: where its buffer lies in the step's scratch memory, in bytes; of the last, which makes the
+            step's output, -1.
+    """
+
+    step: Step
+    fields: Mapping[str, int]
+    patches: Mapping[str, str]
+    output: int
+
+
+@dataclass(frozen=True, eq=False)
 class Step:
     """One call into the kernel library.
 
@@ -68,6 +86,8 @@ class Step:
         macs: multiply-accumulates of the operator as TFLite defines it.
         overlaps: which inputs' memory the output may take over, and how many bytes before each it must begin.
         completed: tensors that no step makes as a whole, but this one makes the last part of.
+        stages: the operators that it runs a few rows at a time, or (); ``constants`` are those of all.
+        stage_scratch: where in the step's scratch memory that of its stages' kernels is, in bytes.
     """
 
     index: int
@@ -85,6 +105,13 @@ class Step:
     macs: int = 0
     overlaps: Mapping[int, int] = field(default_factory=dict)
     completed: tuple[int, ...] = ()
+    stages: tuple[Stage, ...] = ()
+    stage_scratch: int = 0
+
+    @property
+    def calls(self) -> tuple[Step, ...]:
+        """The steps whose kernels it calls: itself, if it has no stages."""
+        return tuple(stage.step for stage in self.stages) or (self,)
 
     @property
     def observed(self) -> tuple[int, ...]:
