@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
+from mcu_deploy.plan.chains import run_by_rows
 from mcu_deploy.plan.folding import fold_padding
 from mcu_deploy.plan.kernels import KERNELS, TARGETS
 from mcu_deploy.plan.lifetimes import lifetimes, overlaps
@@ -35,18 +36,27 @@ def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = Optimis
             absorbed = folded.absorbed.get(operator.index, ())
             whole = completed.get(operator.index, ())
             steps.append(replace(step, operators=(*absorbed, operator.index), completed=whole))
-    views = places.views
-    state = initial_state(graph)
+    plan = place_steps(graph, steps, places.views, places.removed, initial_state(graph))
+    return with_less_memory(graph, plan) if optimise is Optimise.RAM else plan
+
+
+def place_steps(
+    graph: Graph,
+    steps: Sequence[Step],
+    views: Mapping[int, View],
+    removed: Mapping[int, str],
+    state: Mapping[int, int | Constant],
+) -> Plan:
+    """The plan of steps that are chosen: see ``Plan`` for the arguments."""
     allocations, found = _allocate(graph, steps, views, state)
-    return Plan(
-        tuple(steps),
-        tuple(allocations),
-        views,
-        found.size,
-        places.removed,
-        state,
-        found.least,
-    )
+    return Plan(tuple(steps), tuple(allocations), views, found.size, removed, state, found.least)
+
+
+def with_less_memory(graph: Graph, plan: Plan) -> Plan:
+    """The plan with chains of steps run by rows, if that makes the arena smaller."""
+    steps = run_by_rows(graph, plan.steps, plan.views, plan.state)
+    tried = place_steps(graph, steps, plan.views, plan.removed, plan.state)
+    return tried if tried.arena_bytes < plan.arena_bytes else plan
 
 
 def observable_tensors(plan: Plan) -> dict[int, View]:

@@ -18,6 +18,7 @@ from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import write_model
 from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
 from mcu_deploy.plan.planner import make_plan, observable_tensors
+from mcu_deploy.plan.types import Plan
 from mcu_deploy.reference.tflm import ReferenceRun
 
 TARGETS: Mapping[str, Callable[[Sequence[Unit]], list[list[TargetRun]]]] = {
@@ -36,13 +37,19 @@ def inputs_of(graph: Graph, seed: int) -> Runs:
     return [runs[0], runs[1], runs[4], runs[5]]
 
 
-def compare(jobs: Sequence[Job], target: str, wanted: Results | None = None) -> list[str]:
+def compare(
+    jobs: Sequence[Job],
+    target: str,
+    wanted: Results | None = None,
+    plan: Callable[[Graph, str], Plan] = make_plan,
+) -> list[str]:
     """For each graph what is wrong with it on a target; empty if nothing.
 
     Args:
         jobs: graphs and the inputs of their runs.
         target: one of ``TARGETS``.
         wanted: what ``references`` made of the same jobs.
+        plan: plans a graph for a target of ``plan.kernels.TARGETS``.
     """
     wanted = references(jobs) if wanted is None else wanted
     problems, units = [""] * len(jobs), {}
@@ -53,7 +60,7 @@ def compare(jobs: Sequence[Job], target: str, wanted: Results | None = None) -> 
         try:
             read = parse_model(write_model(graph), graph.name)
             check(read)
-            units[number] = Unit(read, make_plan(read, HELIUM if target == "qemu" else PORTABLE), runs)
+            units[number] = Unit(read, plan(read, HELIUM if target == "qemu" else PORTABLE), runs)
         except Exception as error:  # of whatever kind: it belongs to this graph
             problems[number] = f"{type(error).__name__}: {error}"
     for number, result in _run(units, target).items():
