@@ -18,9 +18,6 @@ from mcu_deploy.plan.types import Constant, Stage, Step, View
 
 # The longest segment that is tried, so that planning takes no longer than the square of the model's size.
 LONGEST = 12
-# What a call and a moved byte cost, in bytes computed: only their ratio matters.
-_CALL_COST = 64
-_MOVED_BYTES = 32
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,10 +42,8 @@ class Segment:
 
     @property
     def cost(self) -> int:
-        """What it costs more than its steps one by one."""
-        if self.flow is None:
-            return 0
-        return self.flow.calls * _CALL_COST + self.flow.moved // _MOVED_BYTES
+        """Instructions that it takes more than its steps one by one, by estimate."""
+        return 0 if self.flow is None else self.flow.cost
 
 
 class Chains:
@@ -183,17 +178,22 @@ def _cheapest(run: range, segments: Mapping[tuple[int, int], Segment], peak: int
 
 
 def _with_more_rows(chains: Chains, segment: Segment, peak: int) -> Segment:
-    """More rows a call, operator by operator, as long as that costs less and fits below the peak."""
+    """More rows a call, one operator after another, where that saves most for its memory and still fits."""
     last = segment.first + len(segment.windows) - 1
-    better = True
-    while segment.flow is not None and better:
-        better = False
-        for i, window in enumerate(segment.windows):
-            stripes = list(segment.stripes)
-            stripes[i] = min(2 * stripes[i], window.output_height)
-            tried = chains.segment(segment.first, last, stripes)
-            if tried.peak <= peak and tried.cost < segment.cost:
-                segment, better = tried, True
+    while segment.flow is not None:
+        tried = [
+            chains.segment(segment.first, last, [*segment.stripes[:i], more, *segment.stripes[i + 1 :]])
+            for i, window in enumerate(segment.windows)
+            for more in {segment.stripes[i] + 1, 2 * segment.stripes[i]}
+            if more <= window.output_height
+        ]
+        better = [one for one in tried if one.cost < segment.cost and one.peak <= peak]
+        if not better:
+            break
+        current = segment
+        segment = min(
+            better, key=lambda one: (one.cost - current.cost) / max(one.scratch - current.scratch, 1)
+        )
     return segment
 
 

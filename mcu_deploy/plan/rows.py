@@ -11,6 +11,11 @@ from dataclasses import dataclass, field
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.plan.types import Step
 
+# Estimates of what running by rows costs more, in instructions: a call, 16 moved bytes, and 16
+# multiply-accumulates of a pixel that is left alone where kernels take two at a time.
+_CALL = 250
+_MOVED = 4
+_ALONE = 2
 _SLIDING = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
 _WINDOW_PATCHES = {
     "window.input_height": "call->input_rows",
@@ -29,6 +34,8 @@ class RowWindow:
         reach: input rows that a window spans.
         stride: input rows from one window to the next.
         pad: rows of padding above the input.
+        width: output pixels of a row.
+        pixel_macs: multiply-accumulates of an output pixel where kernels take two at a time, else 0.
         patches: by field of the kernel's struct, what it is in a call: a C expression of ``call``, an
             ``md_rows_call_t``.
     """
@@ -40,6 +47,8 @@ class RowWindow:
     reach: int = 1
     stride: int = 1
     pad: int = 0
+    width: int = 1
+    pixel_macs: int = 0
     patches: Mapping[str, str] = field(default_factory=dict)
 
     def first_needed(self, made: int) -> int:
@@ -65,14 +74,15 @@ def row_window(graph: Graph, step: Step) -> RowWindow | None:
     height, width, channels = result.shape[1:]
     sizes = (source.shape[1], height, source.bytes // source.shape[1], result.bytes // height)
     parameters = step.parameters
+    pixel_macs = step.macs // (height * width) if step.kind == "CONV_2D" else 0
     if step.kind in _SLIDING and "window.filter_height" in parameters:
         span, stride, dilation, pad = (
             int(parameters[f"window.{name}_height"]) for name in ("filter", "stride", "dilation", "pad")
         )
-        return RowWindow(*sizes, (span - 1) * dilation + 1, stride, pad, _WINDOW_PATCHES)
+        return RowWindow(*sizes, (span - 1) * dilation + 1, stride, pad, width, pixel_macs, _WINDOW_PATCHES)
     each = source.shape[:3] == result.shape[:3]
     if step.kind in _SLIDING and each and parameters.get("rows") == height * width:
-        return RowWindow(*sizes, patches=_scaled("rows", width))
+        return RowWindow(*sizes, 1, 1, 0, width, pixel_macs, _scaled("rows", width))
     if each and parameters.get("count") == source.elements == result.elements:
         return RowWindow(*sizes, patches=_scaled("count", width * channels))
     return None
@@ -127,15 +137,15 @@ class Flow:
 
     Attributes:
         capacities: for each operator the output rows that must have a place; all of them for the last.
-        calls: how many calls of kernels.
         moved: bytes of rows that are moved to the front of their buffers.
+        cost: an estimate of the instructions that it takes more than running one operator after another.
         distance: how many bytes before the chain's input its output may lie, at least, if nothing else needs
             that input: behind what is written, what is still read.
     """
 
     capacities: tuple[int, ...]
-    calls: int
     moved: int
+    cost: int
     distance: int
 
 
@@ -154,7 +164,12 @@ def flow(windows: Sequence[RowWindow], stripes: Sequence[int]) -> Flow:
         needed = _kept(windows, call)
         capacities[call.stage] = max(capacities[call.stage], end - needed)
     capacities[-1] = last.output_height
-    return Flow(tuple(capacities), len(made_calls), _moved(windows, made_calls, capacities), distance)
+    moved = _moved(windows, made_calls, capacities)
+    alone = sum(
+        windows[call.stage].pixel_macs for call in made_calls if call.count * windows[call.stage].width % 2
+    )
+    cost = len(made_calls) * _CALL + (moved * _MOVED + alone * _ALONE) // 16
+    return Flow(tuple(capacities), moved, cost, distance)
 
 
 def _still_read(window: RowWindow, made: int) -> int:

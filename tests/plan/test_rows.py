@@ -63,14 +63,14 @@ def test_every_row_is_there_when_it_is_read(seed: int) -> None:
             assert len(held) <= found.capacities[call.stage]
         made[call.stage] += call.count
     assert made[-1] == windows[-1].output_height
-    assert (found.calls, found.moved) == (len(order), moved)
+    assert found.moved == moved
 
 
 def test_a_filter_of_three_rows_needs_three_rows() -> None:
     windows = [RowWindow(49, 49, 10, 1400, 10, 1, 4), RowWindow(49, 25, 1400, 700, 3, 2, 1)]
     found = flow(windows, [1, 1])
     assert found.capacities == (3, 25)
-    assert found.calls == 49 + 25
+    assert len([*calls(windows, [1, 1])]) == 49 + 25
     # Two rows of three are moved where there is no room for the next two.
     assert flow(windows, [2, 1]).moved == 24 * 1400
 

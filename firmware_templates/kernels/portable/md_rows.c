@@ -5,6 +5,37 @@
 #include <stddef.h>
 #include <string.h>
 
+/* Copies to lower addresses; what is copied may overlap what is overwritten. Rows are long and often
+ * not aligned, where memmove of a small C library goes byte by byte. */
+#if defined(__ARM_FEATURE_MVE)
+
+static void move_down(int8_t *to, const int8_t *from, size_t bytes) {
+    __asm__ volatile("wlstp.8 lr, %[bytes], 2f\n"
+                     "1:\n\t"
+                     "vldrb.8 q0, [%[from]], #16\n\t"
+                     "vstrb.8 q0, [%[to]], #16\n\t"
+                     "letp lr, 1b\n"
+                     "2:\n\t"
+                     : [from] "+r"(from), [to] "+r"(to)
+                     : [bytes] "r"(bytes)
+                     : "q0", "lr", "memory");
+}
+
+#else
+
+static void move_down(int8_t *to, const int8_t *from, size_t bytes) {
+    uint32_t words[4];
+    for (; bytes >= sizeof words; bytes -= sizeof words, from += sizeof words, to += sizeof words) {
+        memcpy(words, from, sizeof words);
+        memcpy(to, words, sizeof words);
+    }
+    for (; bytes > 0; bytes--) {
+        *to++ = *from++;
+    }
+}
+
+#endif
+
 static int32_t smaller(int32_t one, int32_t other) {
     return one < other ? one : other;
 }
@@ -20,7 +51,7 @@ static void move_up(const md_rows_stage_t *stage, md_rows_progress_t *progress) 
     const int32_t kept = smaller(needed > progress->kept ? needed : progress->kept, progress->rows);
     const size_t gone = (size_t)(kept - progress->kept) * (size_t)stage->output_row;
     const size_t left = (size_t)(progress->rows - kept) * (size_t)stage->output_row;
-    memmove(stage->output, stage->output + gone, left);
+    move_down(stage->output, stage->output + gone, left);
     progress->kept = kept;
 }
 
