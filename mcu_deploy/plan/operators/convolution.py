@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
-from mcu_deploy.plan.operators import convolution_helium
-from mcu_deploy.plan.operators.convolution_helium import depthwise_weights
+from mcu_deploy.plan.operators import convolution_helium, depthwise_helium
 from mcu_deploy.plan.operators.convolution_wide import WIDE
+from mcu_deploy.plan.operators.depthwise_helium import depthwise_weights
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
 from mcu_deploy.plan.operators.overlap import rows, windows
 from mcu_deploy.plan.operators.types import Distances, Kernel, Lowered, Reason, helium, portable, zero_point
@@ -217,8 +217,8 @@ def _gathered(reason: str, lower: Callable[[Graph, Operator, str], Lowered]) -> 
 
 _HELIUM_DEPTHWISE = helium(
     "md_helium_depthwise",
-    convolution_helium.depthwise,
-    convolution_helium.lower_depthwise,
+    depthwise_helium.depthwise,
+    depthwise_helium.lower_depthwise,
     ("md_window.h",),
     overlap=windows(convolution_window),
 )
