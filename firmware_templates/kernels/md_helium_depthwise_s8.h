@@ -36,7 +36,8 @@ typedef struct {
 
 /* input[batches][input_height][input_width][channels],
  * output[batches][output_height][output_width][channels],
- * scratch: MD_HELIUM_DEPTHWISE_TAP_BYTES * taps + padding_bytes bytes. None may overlap another. */
+ * scratch: MD_HELIUM_DEPTHWISE_TAP_BYTES * taps + padding_bytes bytes. None may overlap another.
+ * Pixels of the output are made in the order of memory, each with all of its channels. */
 void md_helium_depthwise_s8(const md_helium_depthwise_s8_t *p, const int8_t *input, int8_t *output,
                             void *scratch);
 

@@ -101,9 +101,8 @@ static inline int32x4_t scaled(int32x4_t sum, const int8_t *constants) {
     return md_helium_scale_right(whole, vldrwq_s32(words + 4), vldrbq_s32(constants + 32));
 }
 
-/* Any window and any number of channels. */
-static void any_pixel(const md_helium_depthwise_s8_t *p, const int8_t *taps, uint32_t tap_count,
-                      int8_t *output) {
+static void pixel(const md_helium_depthwise_s8_t *p, const int8_t *taps, uint32_t tap_count,
+                  int8_t *output) {
     const int8_t *w = p->blocks;
     for (int32_t c = 0; c < p->channels; c += LANES) {
         const int32x4_t zero = vdupq_n_s32(0);
@@ -122,95 +121,6 @@ static void any_pixel(const md_helium_depthwise_s8_t *p, const int8_t *taps, uin
         const int8x16_t high = vdupq_n_s8((int8_t)p->activation_max);
         store(output + c, vminq_s8(vmaxq_s8(all, low), high), p->channels - c);
         w += 4 * QUAD_BYTES;
-    }
-}
-
-/* Two taps by 16 channels, added in int16 in q6, in two halves because there is no ninth vector: the
- * even channels, then the odd ones. */
-#define EVEN(a, b)                                                                                 \
-    "vldrb.8 q4, [" a "], #16\n\t"                                                                 \
-    "vldrb.8 q6, [r0], #16\n\t"                                                                    \
-    "vldrb.8 q5, [" b "], #16\n\t"                                                                 \
-    "vmullb.s8 q6, q4, q6\n\t"                                                                     \
-    "vldrb.8 q7, [r0], #16\n\t"                                                                    \
-    "vmullb.s8 q7, q5, q7\n\t"                                                                     \
-    "vadd.i16 q6, q6, q7\n\t"
-#define ODD                                                                                        \
-    "vldrb.8 q6, [r0, #-32]\n\t"                                                                   \
-    "vldrb.8 q7, [r0, #-16]\n\t"                                                                   \
-    "vmullt.s8 q6, q4, q6\n\t"                                                                     \
-    "vmullt.s8 q7, q5, q7\n\t"                                                                     \
-    "vadd.i16 q6, q6, q7\n\t"
-/* Adds the int16 in `values` to two vectors of sums. */
-#define ADD(values, sums0, sums1)                                                                  \
-    "vmovlb.s16 q7, " values "\n\t"                                                                \
-    "vmovlt.s16 " values ", " values "\n\t"                                                        \
-    "vadd.i32 " sums0 ", " sums0 ", q7\n\t"                                                        \
-    "vadd.i32 " sums1 ", " sums1 ", " values "\n\t"
-#define PAIR(a, b) EVEN(a, b) ADD("q6", "q0", "q1") ODD ADD("q6", "q2", "q3")
-/* As md_helium_scale_right, with the bias before. */
-#define SCALE(sums)                                                                                \
-    "vldrw.32 q4, [r0], #16\n\t"                                                                   \
-    "vldrw.32 q5, [r0], #16\n\t"                                                                   \
-    "vadd.i32 " sums ", " sums ", q4\n\t"                                                          \
-    "vldrb.s32 q6, [r0], #4\n\t"                                                                   \
-    "vqrdmulh.s32 " sums ", " sums ", q5\n\t"                                                      \
-    "vshr.s32 q7, " sums ", #31\n\t"                                                               \
-    "vadd.i32 " sums ", " sums ", q7\n\t"                                                          \
-    "vrshl.s32 " sums ", " sums ", q6\n\t"
-
-/* Nine taps in nine registers. The loop's tail predication is by bytes: it suits all vectors, because
- * lane i of int32 is of the channels 4 * i to 4 * i + 3 and the number of channels a multiple of 4. */
-static void nine_taps(const md_helium_depthwise_s8_t *p, const int8_t *taps, int8_t *output) {
-    const int16x8_t zero_point = vdupq_n_s16((int16_t)p->output_zero_point);
-    int8_t limits[3 * LANES] __attribute__((aligned(4)));
-    vstrbq_s8(limits, (int8x16_t)zero_point);
-    vstrbq_s8(limits + LANES, vdupq_n_s8((int8_t)p->activation_min));
-    vstrbq_s8(limits + 2 * LANES, vdupq_n_s8((int8_t)p->activation_max));
-    register const int8_t *first __asm__("r1") = taps;
-    register const int8_t *w __asm__("r0") = p->blocks;
-    register int8_t *y __asm__("r10") = output;
-    register const int8_t *bounds __asm__("r11") = limits;
-    register int32_t channels __asm__("r12") = p->channels;
-    __asm__ volatile(
-        "ldm r1, {r1-r9}\n\t"
-        "dlstp.8 lr, r12\n"
-        "1:\n\t" EVEN("r1", "r2") "vmovlb.s16 q0, q6\n\t"
-                                  "vmovlt.s16 q1, q6\n\t" ODD "vmovlb.s16 q2, q6\n\t"
-                                  "vmovlt.s16 q3, q6\n\t" PAIR("r3", "r4") PAIR("r5", "r6") PAIR(
-                                      "r7", "r8") "vldrb.8 q4, [r9], #16\n\t"
-                                                  "vldrb.8 q5, [r0], #16\n\t"
-                                                  "vmullb.s8 q6, q4, q5\n\t"
-                                                  "vmullt.s8 q5, q4, q5\n\t" ADD("q6", "q0", "q1")
-                                                      ADD("q5", "q2",
-                                                          "q3") SCALE("q0") SCALE("q1") SCALE("q2")
-                                                          SCALE("q3") "vldrw.32 q4, [r11]\n\t"
-                                                                      "vqmovnb.s32 q0, q0\n\t"
-                                                                      "vqmovnt.s32 q0, q1\n\t"
-                                                                      "vqmovnb.s32 q2, q2\n\t"
-                                                                      "vqmovnt.s32 q2, q3\n\t"
-                                                                      "vqadd.s16 q0, q0, q4\n\t"
-                                                                      "vqadd.s16 q2, q2, q4\n\t"
-                                                                      "vldrw.32 q5, [r11, #16]\n\t"
-                                                                      "vqmovnb.s16 q0, q0\n\t"
-                                                                      "vldrw.32 q6, [r11, #32]\n\t"
-                                                                      "vqmovnt.s16 q0, q2\n\t"
-                                                                      "vmax.s8 q0, q0, q5\n\t"
-                                                                      "vmin.s8 q0, q0, q6\n\t"
-                                                                      "vstrb.8 q0, [r10], #16\n\t"
-                                                                      "letp lr, 1b\n\t"
-        : "+r"(first), "+r"(w), "+r"(y)
-        : "r"(bounds), "r"(channels)
-        : "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "lr", "q0", "q1", "q2", "q3", "q4", "q5",
-          "q6", "q7", "cc", "memory");
-}
-
-static void pixel(const md_helium_depthwise_s8_t *p, const int8_t *taps, uint32_t tap_count,
-                  int8_t *output) {
-    if (tap_count == 9 && p->channels % 4 == 0) {
-        nine_taps(p, taps, output);
-    } else {
-        any_pixel(p, taps, tap_count, output);
     }
 }
 

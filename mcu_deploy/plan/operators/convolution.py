@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -229,6 +230,19 @@ _DEPTHWISE = portable(
     ("md_requantize.h", "md_window.h"),
     overlap=windows(convolution_window),
 )
+_HELIUM_DEPTHWISE_3X3 = replace(
+    _HELIUM_DEPTHWISE,
+    function="md_helium_depthwise_3x3_s8",
+    header="md_helium_depthwise_3x3_s8.h",
+    headers=(_HELIUM_DEPTHWISE.header, *_HELIUM_DEPTHWISE.headers),
+    sources=("helium/md_helium_depthwise_3x3_s8.c", *_HELIUM_DEPTHWISE.sources),
+    reason=depthwise_helium.depthwise_3x3,
+)
+_HELIUM_DEPTHWISE_3X3_RELU = replace(
+    _HELIUM_DEPTHWISE_3X3,
+    function="md_helium_depthwise_3x3_relu_s8",
+    reason=depthwise_helium.depthwise_3x3_relu,
+)
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "CONV_2D": (
@@ -240,6 +254,8 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     ),
     "DEPTHWISE_CONV_2D": (
         WIDE,
+        _HELIUM_DEPTHWISE_3X3_RELU,
+        _HELIUM_DEPTHWISE_3X3,
         _HELIUM_DEPTHWISE,
         _DEPTHWISE,
         _gathered("depth multiplier above 1: a convolution in groups", lower_depthwise_as_groups),

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.operators.convolution_helium import output_fields
 from mcu_deploy.plan.operators.filters import Filters, channel_multipliers, filter_data, fold
-from mcu_deploy.plan.operators.types import Lowered, zero_point
+from mcu_deploy.plan.operators.types import Lowered, fused_activation, zero_point
 from mcu_deploy.plan.operators.window import convolution_window
 from mcu_deploy.plan.types import Constant
 
@@ -38,6 +38,22 @@ def depthwise(graph: Graph, operator: Operator) -> str | None:
     if any(one.shift >= 0 for one in channel_multipliers(graph, operator, weights.shape[0])):
         return None
     return "depth multiplier 1: 16 channels at a time"
+
+
+def depthwise_3x3(graph: Graph, operator: Operator) -> str | None:
+    """Whether ``md_helium_depthwise_3x3_s8`` can perform a DEPTHWISE_CONV_2D."""
+    source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
+    if convolution_window(graph, operator).filter != (3, 3) or source.shape[3] % 4:
+        return None
+    if depthwise(graph, operator) is None or fused_activation(operator, result) != (-128, 127):
+        return None
+    return "3x3 with depth multiplier 1: 16 channels at a time, nine pixels in registers"
+
+
+def depthwise_3x3_relu(graph: Graph, operator: Operator) -> str | None:
+    """Whether ``md_helium_depthwise_3x3_relu_s8`` can perform a DEPTHWISE_CONV_2D."""
+    lowest = zero_point(graph.tensors[operator.outputs[0]]) == -128
+    return depthwise_3x3(graph, operator) if lowest else None
 
 
 def pack_depthwise(filters: Filters) -> npt.NDArray[np.int8]:

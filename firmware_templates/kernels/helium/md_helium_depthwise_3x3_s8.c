@@ -1,0 +1,231 @@
+/* Implementation of md_helium_depthwise_3x3_s8.h. The nine pixels under a window are in nine registers,
+ * and a row's pixels whose windows lie inside of it are made in one loop. */
+#include "md_helium_depthwise_3x3_s8.h"
+
+#if defined(__ARM_FEATURE_MVE)
+
+#include <string.h>
+
+#define LANES 16
+
+/* Neighbouring pixels of the output. The assembly language knows the offsets. */
+typedef struct {
+    const int8_t *taps[9]; /* of the first pixel */
+    const int8_t *blocks;
+    int32_t channels;
+    int32_t zero_point;
+    int32_t
+        steps[3]; /* from the end of a pixel's taps to the next one's, for each row of the window */
+    int32_t output_step; /* the same of the output */
+    int32_t pixels;      /* at least 1 */
+} run_t;
+
+/* A tap by 16 channels: even ones to `even`, odd ones to `odd`, which is another register than w. */
+#define FIRST(x, even, odd, w)                                                                     \
+    "vldrb.8 " odd ", [" x "], #16\n\t"                                                            \
+    "vldrb.8 " w ", [r0], #16\n\t"                                                                 \
+    "vmullb.s8 " even ", " odd ", " w "\n\t"                                                       \
+    "vmullt.s8 " odd ", " odd ", " w "\n\t"
+/* Adds another one. */
+#define SECOND(x, even, odd, a, w, t)                                                              \
+    "vldrb.8 " a ", [" x "], #16\n\t"                                                              \
+    "vldrb.8 " w ", [r0], #16\n\t"                                                                 \
+    "vmullb.s8 " t ", " a ", " w "\n\t"                                                            \
+    "vadd.i16 " even ", " even ", " t "\n\t"                                                       \
+    "vmullt.s8 " a ", " a ", " w "\n\t"                                                            \
+    "vadd.i16 " odd ", " odd ", " a "\n\t"
+/* The same where there is no register for t: loads the weights twice. */
+#define SECOND_TIGHT(x, even, odd, a, w)                                                           \
+    "vldrb.8 " a ", [" x "], #16\n\t"                                                              \
+    "vldrb.8 " w ", [r0]\n\t"                                                                      \
+    "vmullb.s8 " w ", " a ", " w "\n\t"                                                            \
+    "vadd.i16 " even ", " even ", " w "\n\t"                                                       \
+    "vldrb.8 " w ", [r0], #16\n\t"                                                                 \
+    "vmullt.s8 " w ", " a ", " w "\n\t"                                                            \
+    "vadd.i16 " odd ", " odd ", " w "\n\t"
+/* Widens two vectors of int16, which are lost but for c, into two sums. */
+#define WIDEN(b, c, sums0, sums1, t)                                                               \
+    "vmovlb.s16 " sums0 ", " b "\n\t"                                                              \
+    "vmovlt.s16 " sums1 ", " b "\n\t"                                                              \
+    "vmovlb.s16 " t ", " c "\n\t"                                                                  \
+    "vmovlt.s16 " b ", " c "\n\t"                                                                  \
+    "vadd.i32 " sums0 ", " sums0 ", " t "\n\t"                                                     \
+    "vadd.i32 " sums1 ", " sums1 ", " b "\n\t"
+/* Adds the int16 in `values`, which are lost, to two sums. */
+#define ADD(values, sums0, sums1, t)                                                               \
+    "vmovlb.s16 " t ", " values "\n\t"                                                             \
+    "vmovlt.s16 " values ", " values "\n\t"                                                        \
+    "vadd.i32 " sums0 ", " sums0 ", " t "\n\t"                                                     \
+    "vadd.i32 " sums1 ", " sums1 ", " values "\n\t"
+/* As md_helium_scale_right, with the bias before. */
+#define FIX(sums) "vshr.s32 q3, " sums ", #31\n\tvadd.i32 " sums ", " sums ", q3\n\t"
+#define NO_FIX(sums)
+#define SCALE(sums, fix)                                                                           \
+    "vldrw.32 q0, [r0], #16\n\t"                                                                   \
+    "vldrw.32 q1, [r0], #16\n\t"                                                                   \
+    "vadd.i32 " sums ", " sums ", q0\n\t"                                                          \
+    "vldrb.s32 q2, [r0], #4\n\t"                                                                   \
+    "vqrdmulh.s32 " sums ", " sums ", q1\n\t" fix(sums) "vrshl.s32 " sums ", " sums ", q2\n\t"
+/* From int32 in q4 to q7 to int8 in q4. Where the zero point is -128, the positive values are those of
+ * uint8 without it. */
+#define NARROW                                                                                     \
+    "vqmovnb.s32 q4, q4\n\t"                                                                       \
+    "vqmovnt.s32 q4, q5\n\t"                                                                       \
+    "vqmovnb.s32 q6, q6\n\t"                                                                       \
+    "vqmovnt.s32 q6, q7\n\t"                                                                       \
+    "vqadd.s16 q4, q4, r12\n\t"                                                                    \
+    "vqadd.s16 q6, q6, r12\n\t"                                                                    \
+    "vqmovnb.s16 q4, q4\n\t"                                                                       \
+    "vqmovnt.s16 q4, q6\n\t"
+#define NARROW_RELU                                                                                \
+    "vqmovnb.s32 q4, q4\n\t"                                                                       \
+    "vqmovnt.s32 q4, q5\n\t"                                                                       \
+    "vqmovnb.s32 q6, q6\n\t"                                                                       \
+    "vqmovnt.s32 q6, q7\n\t"                                                                       \
+    "vqmovunb.s16 q4, q4\n\t"                                                                      \
+    "vqmovunt.s16 q4, q6\n\t"                                                                      \
+    "vadd.i8 q4, q4, r12\n\t"
+
+/* The loop's tail predication is by bytes: it suits all vectors, because lane i of int32 is of the
+ * channels 4 * i to 4 * i + 3 and the number of channels a multiple of 4. */
+/* clang-format off */
+#define RUN(name, fix, narrow)                                                                     \
+    static void name(run_t *pixels, int8_t *output) {                                              \
+        register run_t *run __asm__("r11") = pixels;                                               \
+        register int8_t *y __asm__("r10") = output;                                                \
+        __asm__ volatile(                                                                          \
+            "ldm r11, {r1-r9}\n"                                                                   \
+            "1:\n\t"                                                                               \
+            "ldrd r0, r12, [r11, #36]\n\t"                                                         \
+            "dlstp.8 lr, r12\n\t"                                                                  \
+            "ldr r12, [r11, #44]\n"                                                                \
+            "2:\n\t"                                                                               \
+            FIRST("r1", "q0", "q1", "q4")                                                          \
+            SECOND("r2", "q0", "q1", "q4", "q5", "q6")                                             \
+            FIRST("r3", "q2", "q3", "q4")                                                          \
+            SECOND("r4", "q2", "q3", "q4", "q5", "q6")                                             \
+            WIDEN("q0", "q2", "q4", "q5", "q6")                                                    \
+            WIDEN("q1", "q3", "q6", "q7", "q0")                                                    \
+            FIRST("r5", "q0", "q1", "q2")                                                          \
+            SECOND_TIGHT("r6", "q0", "q1", "q2", "q3")                                             \
+            ADD("q0", "q4", "q5", "q2")                                                            \
+            ADD("q1", "q6", "q7", "q2")                                                            \
+            FIRST("r7", "q0", "q1", "q2")                                                          \
+            SECOND_TIGHT("r8", "q0", "q1", "q2", "q3")                                             \
+            ADD("q0", "q4", "q5", "q2")                                                            \
+            ADD("q1", "q6", "q7", "q2")                                                            \
+            FIRST("r9", "q0", "q1", "q2")                                                          \
+            ADD("q0", "q4", "q5", "q2")                                                            \
+            ADD("q1", "q6", "q7", "q2")                                                            \
+            SCALE("q4", fix)                                                                       \
+            SCALE("q5", fix)                                                                       \
+            SCALE("q6", fix)                                                                       \
+            SCALE("q7", fix)                                                                       \
+            narrow                                                                                 \
+            "vstrb.8 q4, [r10], #16\n\t"                                                           \
+            "letp lr, 2b\n\t"                                                                      \
+            "ldr r12, [r11, #64]\n\t"                                                              \
+            "subs r12, #1\n\t"                                                                     \
+            "beq 3f\n\t"                                                                           \
+            "str r12, [r11, #64]\n\t"                                                              \
+            "ldrd r0, r12, [r11, #48]\n\t"                                                         \
+            "add r1, r0\n\t"                                                                       \
+            "add r2, r0\n\t"                                                                       \
+            "add r3, r0\n\t"                                                                       \
+            "add r4, r12\n\t"                                                                      \
+            "add r5, r12\n\t"                                                                      \
+            "add r6, r12\n\t"                                                                      \
+            "ldrd r0, r12, [r11, #56]\n\t"                                                         \
+            "add r7, r0\n\t"                                                                       \
+            "add r8, r0\n\t"                                                                       \
+            "add r9, r0\n\t"                                                                       \
+            "add r10, r12\n\t"                                                                     \
+            "b 1b\n"                                                                               \
+            "3:\n\t"                                                                               \
+            : "+r"(run), "+r"(y)                                                                   \
+            :                                                                                      \
+            : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r12", "lr", "q0", "q1", \
+              "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                 \
+    }
+/* clang-format on */
+
+RUN(make_any, FIX, NARROW)
+/* A value below 0 rounds to 0 or less, with or without the correction, and ends as 0. */
+RUN(make_relu, NO_FIX, NARROW_RELU)
+
+/* A row of the output, whose windows begin at row y of the input. */
+static inline void row(const md_helium_depthwise_s8_t *p, const int8_t *input,
+                       const int8_t *padding, int32_t y, int8_t *output,
+                       void (*make)(run_t *run, int8_t *output)) {
+    const md_window_t *const w = &p->window;
+    const int32_t block_bytes = (p->channels + LANES - 1) / LANES * LANES;
+    const int8_t *lines[3];
+    int32_t pitches[3]; /* bytes from a pixel to the next; 0 in a row of padding */
+    run_t run = {.blocks = p->blocks,
+                 .channels = p->channels,
+                 .zero_point = p->output_zero_point,
+                 .output_step = p->channels - block_bytes};
+    for (int32_t i = 0; i < 3; i++, y += w->dilation_height) {
+        const int inside = (uint32_t)y < (uint32_t)w->input_height;
+        lines[i] = inside ? input + y * w->input_width * p->channels : padding;
+        pitches[i] = inside ? p->channels : 0;
+        run.steps[i] = w->stride_width * pitches[i] - block_bytes;
+    }
+    const int32_t last_x = w->input_width - 1 - 2 * w->dilation_width;
+    int32_t x = -w->pad_width;
+    for (int32_t left = w->output_width; left > 0; left -= run.pixels) {
+        for (int32_t j = 0, column = x; j < 3; j++, column += w->dilation_width) {
+            const int inside = (uint32_t)column < (uint32_t)w->input_width;
+            for (int32_t i = 0; i < 3; i++) {
+                run.taps[3 * i + j] = inside ? lines[i] + column * pitches[i] : padding;
+            }
+        }
+        int32_t pixels = 1;
+        if (x >= 0 && x <= last_x) {
+            const int32_t fitting = (last_x - x) / w->stride_width + 1;
+            pixels = fitting < left ? fitting : left;
+        }
+        run.pixels = pixels;
+        make(&run, output);
+        run.pixels = pixels;
+        output += pixels * p->channels;
+        x += pixels * w->stride_width;
+    }
+}
+
+static inline void image(const md_helium_depthwise_s8_t *p, const int8_t *input, int8_t *output,
+                         int8_t *padding, void (*make)(run_t *run, int8_t *output)) {
+    const md_window_t *const w = &p->window;
+    memset(padding, p->input_zero_point, p->padding_bytes);
+    for (int32_t b = 0; b < p->batches; b++) {
+        for (int32_t oy = 0; oy < w->output_height; oy++) {
+            row(p, input, padding, oy * w->stride_height - w->pad_height, output, make);
+            output += w->output_width * p->channels;
+        }
+        input += w->input_height * w->input_width * p->channels;
+    }
+}
+
+void md_helium_depthwise_3x3_s8(const md_helium_depthwise_s8_t *p, const int8_t *input,
+                                int8_t *output, void *scratch) {
+    image(p, input, output, scratch, make_any);
+}
+
+void md_helium_depthwise_3x3_relu_s8(const md_helium_depthwise_s8_t *p, const int8_t *input,
+                                     int8_t *output, void *scratch) {
+    image(p, input, output, scratch, make_relu);
+}
+
+#else
+
+void md_helium_depthwise_3x3_s8(const md_helium_depthwise_s8_t *p, const int8_t *input,
+                                int8_t *output, void *scratch) {
+    md_helium_depthwise_s8(p, input, output, scratch);
+}
+
+void md_helium_depthwise_3x3_relu_s8(const md_helium_depthwise_s8_t *p, const int8_t *input,
+                                     int8_t *output, void *scratch) {
+    md_helium_depthwise_s8(p, input, output, scratch);
+}
+
+#endif
