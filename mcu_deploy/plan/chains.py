@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcu_deploy.graph.ir import Graph
-from mcu_deploy.plan.lifetimes import lifetimes
+from mcu_deploy.plan.lifetimes import lifetimes, overlaps
 from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.rows import Flow, RowWindow, flow, row_window
 from mcu_deploy.plan.types import Constant, Stage, Step, View
@@ -61,6 +61,11 @@ class Chains:
         self.windows = [row_window(graph, step) for step in steps]
         self.sizes = {tensor: align(graph.tensors[tensor].bytes) for tensor in lives}
         self.lives = lives
+        pairs = overlaps(steps, views, lives)
+        self.together = [
+            [(pair, before) for pair, before in pairs.items() if lives[pair[0]][0] == i]
+            for i in range(len(steps))
+        ]
         seen = {view.tensor for view in views.values()} | views.keys() | {*graph.inputs, *graph.outputs}
         readers = [tensor for step in steps for tensor in step.inputs]
         self.joined = [
@@ -88,12 +93,21 @@ class Chains:
             if start <= last and first <= end and tensor not in inside
         )
         if first == last:
-            return Segment(first, (), (), None, steps[0].scratch_bytes, alive + kernels)
+            shared = max((self._shared(pair, before) for pair, before in self.together[first]), default=0)
+            return Segment(first, (), (), None, steps[0].scratch_bytes, alive + kernels - shared)
         windows = tuple(window for window in self.windows[first : last + 1] if window is not None)
         chosen = tuple(stripes or [1] * len(steps))
         found = flow(windows, chosen)
         scratch = sum(_buffers(windows, found)) + kernels
-        return Segment(first, windows, chosen, found, scratch, alive + scratch)
+        read, made = steps[0].inputs[0], steps[-1].outputs[0]
+        alone = {read, made} <= self.sizes.keys()
+        shared = self._shared((made, read), found.distance) if alone and self.lives[read][1] == first else 0
+        return Segment(first, windows, chosen, found, scratch, alive + scratch - shared)
+
+    def _shared(self, pair: tuple[int, int], before: int) -> int:
+        """Bytes that a step's output may have in common with an input before which it begins."""
+        made, read = (self.sizes[tensor] for tensor in pair)
+        return made + read - max(made, align(before) + read)
 
     def merged(self, segment: Segment, index: int) -> Step:
         """A segment as the step at ``index`` of a plan."""
@@ -116,6 +130,7 @@ class Chains:
             constants=tuple(constant for step in named for constant in step.constants),
             scratch_bytes=segment.scratch,
             macs=sum(step.macs for step in named),
+            overlaps={named[0].inputs[0]: segment.flow.distance},
             completed=tuple(tensor for step in named for tensor in step.completed),
             stages=stages,
             stage_scratch=sum(_buffers(segment.windows, segment.flow)),
