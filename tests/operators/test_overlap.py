@@ -17,7 +17,7 @@ from firmware import Runs, TargetRun, Unit
 from harness import assert_same, corner_inputs, target_params
 from references import references
 
-from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.plan.kernels import KERNELS
 from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
@@ -143,6 +143,7 @@ CASES: tuple[Case, ...] = (
     convolution("depthwise", (1, 9, 6, 20), 1, (3, 3), depthwise=True, stride=(2, 2)),
     convolution("depthwise", (1, 6, 7, 5), 1, (4, 2), depthwise=True, padding="VALID"),
     convolution("depthwise", (1, 9, 9, 37), 1, (3, 3), depthwise=True, dilation_h_factor=2),
+    convolution("depthwise", (1, 9, 6, 20), 1, (3, 3), depthwise=True, output=OutputQuantization(0.05, -128)),
     convolution("groups", (1, 5, 6, 3), 4, (3, 3), depthwise=True, loose=24),
     convolution("wide", (1, 5, 6, 3), 4, (3, 3), dtype=S16, loose=2),
     convolution("wide", (1, 5, 6, 3), 1, (3, 3), dtype=S16, depthwise=True, stride=(2, 1), loose=6),
