@@ -354,7 +354,7 @@ def _files(project: Project, source_sets: list[SourceSet], layout: Layout) -> di
     files: dict[PurePosixPath, bytes] = {}
     for source_set in source_sets:
         files.update(source_set.files)
-    level = "-Os" if project.optimise is Optimise.SIZE else "-O2"
+    level = {Optimise.SIZE: "-Os", Optimise.SPEED: "-O3"}.get(project.optimise, "-O2")
     files.update(cmake_files(project.name, source_sets, project.board, layout, level))
     return files
 

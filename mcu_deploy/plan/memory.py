@@ -1,17 +1,19 @@
 """Where each buffer lies in the arena.
 
-Packing intervals of time and size optimally is NP-hard, but a network is small: several orderings of a
-first-fit placement, then a bounded search that is often exact (``search.py``).
+Packing intervals of time and size optimally is NP-hard, but a network is small: several orders of a first-fit
+placement, changes to the best of them, then a bounded search that is exact for small graphs (``search.py``).
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from mcu_deploy.plan.search import Problem, search
 
 ALIGNMENT = 16
+_CHANGES = 30_000  # of orders, times buffers: at most about a quarter of a second
 
 # For the indices of two buffers of which the first may overlap the second: how many bytes before the second
 # it must at least begin.
@@ -90,10 +92,13 @@ def plan_memory(buffers: Sequence[Buffer], overlaps: Overlaps | None = None) -> 
         tuple((buffer.first, buffer.last) for buffer in buffers),
         gaps(buffers, overlaps or {}),
     )
-    best = greedy_by_size(buffers)
-    for key in _ORDERINGS:
-        offsets = _place(buffers, problem.gaps, _order(buffers, key))
-        best = min(best, offsets, key=lambda one: arena_size(buffers, one))
+
+    def size(offsets: Sequence[int]) -> int:
+        return arena_size(buffers, offsets)
+
+    orders = [_order(buffers, key) for key in _ORDERINGS]
+    order = min(orders, key=lambda order: size(_place(buffers, problem.gaps, order)))
+    best = min(greedy_by_size(buffers), _improved(buffers, problem, order), key=size)
     offsets, least = search(problem, best, ALIGNMENT)
     return Placement(tuple(offsets), arena_size(buffers, offsets), least)
 
@@ -112,6 +117,29 @@ def gaps(buffers: Sequence[Buffer], overlaps: Overlaps) -> list[dict[int, int]]:
         }
         for i, one in enumerate(buffers)
     ]
+
+
+def _improved(buffers: Sequence[Buffer], problem: Problem, order: list[int]) -> list[int]:
+    """The offsets by the order after changes that did not make it worse.
+
+    What ends at the top, or one that it meets, is placed earlier. The choice is random, but always the same.
+    """
+    chance = random.Random(0)
+    bound = problem.bound()
+    best = _place(buffers, problem.gaps, order)
+    for _ in range(_CHANGES // max(1, len(buffers))):
+        size = arena_size(buffers, best)
+        if size <= bound:
+            break
+        top = next(i for i, offset in enumerate(best) if offset + align(buffers[i].size) == size)
+        moved = chance.choice([top, *problem.gaps[top]]) if chance.random() < 0.5 else top
+        place = order.index(moved)
+        changed = [one for one in order if one != moved]
+        changed.insert(chance.randint(0, max(0, place - 1)), moved)
+        tried = _place(buffers, problem.gaps, changed)
+        if arena_size(buffers, tried) <= size:
+            order, best = changed, tried
+    return best
 
 
 _ORDERINGS: tuple[Callable[[Buffer], tuple[int, ...]], ...] = (

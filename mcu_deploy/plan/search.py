@@ -41,6 +41,10 @@ class Problem:
             if not any(sets[number] < other for other in sets[max(0, number - 1) : number + 2])
         ]
 
+    def bound(self) -> int:
+        """The bytes that some step needs at least: no plan is smaller."""
+        return max((self.need(group) for group in self.groups()), default=0)
+
     def need(self, group: Sequence[int]) -> int:
         """Bytes that buffers of one step cover at least: what any two can have in common is saved."""
         total = sum(self.sizes[i] for i in group)
@@ -71,7 +75,7 @@ class _Search:
             (offset + size for offset, size in zip(best, problem.sizes, strict=True)), default=0
         )
         self.groups = problem.groups()
-        self.bound = max((problem.need(group) for group in self.groups), default=0)
+        self.bound = problem.bound()
         self.left = _WORK
         self.offsets = [-1] * len(best)
         self.seen: dict[tuple[int, ...], int] = {}
