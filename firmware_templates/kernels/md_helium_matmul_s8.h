@@ -8,23 +8,29 @@
 
 #include <stdint.h>
 
-/* A block holds four channels, the last one padded with zeros:
+/* A block holds four channels:
  *
+ *     int8_t weights[chunks][4][16];   chunks = depth / 16, rounded up
  *     int32_t bias[4];
- *     int8_t weights[depth / 16][4][16], then [4][depth % 16];
  *     int32_t multiplier[4];   2^30 to 2^31 - 1, or 0
- *     int8_t shift[4];         -31 to 30; positive is to the left */
+ *     int8_t shift[4];         -31 to 30; positive is to the left
+ *
+ * Of each eight channels a block holds 0, 2, 4 and 6, the next one 1, 3, 5 and 7, its chunks in
+ * reverse order; if at most four are left at the end, one block holds them. What is behind a row in
+ * the last chunk, and behind the last channel, is padded with zeros. */
 typedef struct {
     const int8_t *blocks; /* aligned for int32_t */
     uint32_t depth;       /* elements of a row, at least 1 */
     uint32_t channels;    /* outputs of a row, at least 1 */
-    int32_t left;         /* 1 if any shift is above -1, else 0 */
+    int32_t left; /* 1 if any shift is above 0, or is 0 where halves of negative values count:
+                             where activation_min < output_zero_point; else 0 */
     int32_t output_zero_point;
     int32_t activation_min; /* -128 <= activation_min <= activation_max <= 127 */
     int32_t activation_max;
 } md_helium_matmul_t;
 
-/* Computes `rows` rows: x[rows][depth] to y[rows][channels]. */
+/* Computes `rows` rows: x[rows][depth] to y[rows][channels], in the order of memory, two rows at a
+ * time. Reads up to 15 bytes behind the end of x, whose values do not count. */
 void md_helium_matmul_s8(const md_helium_matmul_t *p, uint32_t rows, const int8_t *x, int8_t *y);
 
 #endif

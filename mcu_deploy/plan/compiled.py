@@ -20,7 +20,7 @@ from mcu_deploy.plan.lifetimes import lifetimes
 from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.operators.types import ETHOS_U, PORTABLE
 from mcu_deploy.plan.placing import VIEW_REASON, add_views, operator_views
-from mcu_deploy.plan.planner import initial_state, make_step
+from mcu_deploy.plan.planner import initial_state, make_step, read_behind
 from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
 
 
@@ -56,7 +56,7 @@ def make_compiled_plan(
     fast_end = align(compiled.scratch_bytes) + align(compiled.fast_bytes)
     end = max(fast_end, *(one.offset + align(one.size) for one in places))
     places, end = _kernel_scratch(steps, places, end)
-    return Plan(tuple(steps), tuple(places), views, end, removed, state)
+    return Plan(tuple(steps), tuple(places), views, end + read_behind(steps), removed, state)
 
 
 def _step(

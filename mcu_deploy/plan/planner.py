@@ -11,8 +11,8 @@ from mcu_deploy.plan.chains import run_by_rows
 from mcu_deploy.plan.folding import fold_padding
 from mcu_deploy.plan.kernels import KERNELS, TARGETS
 from mcu_deploy.plan.lifetimes import lifetimes, overlaps
-from mcu_deploy.plan.memory import Buffer, Placement, plan_memory
-from mcu_deploy.plan.operators.types import PORTABLE
+from mcu_deploy.plan.memory import ALIGNMENT, Buffer, Placement, plan_memory
+from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
 from mcu_deploy.plan.placing import completed_tensors, find_places
 from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
 
@@ -49,7 +49,8 @@ def place_steps(
 ) -> Plan:
     """The plan of steps that are chosen: see ``Plan`` for the arguments."""
     allocations, found = _allocate(graph, steps, views, state)
-    return Plan(tuple(steps), tuple(allocations), views, found.size, removed, state, found.least)
+    size = found.size + read_behind(steps)
+    return Plan(tuple(steps), tuple(allocations), views, size, removed, state, found.least)
 
 
 def with_less_memory(graph: Graph, plan: Plan) -> Plan:
@@ -126,6 +127,14 @@ def make_step(graph: Graph, operator: Operator, index: int, implementations: tup
             overlaps=kernel.overlap(graph, operator) if kernel.overlap else {},
         )
     raise AssertionError(f"no implementation of {operator.kind} among {implementations}")
+
+
+def read_behind(steps: Sequence[Step]) -> int:
+    """Bytes at the end of the arena that belong to nothing, but must be there.
+
+    Kernels for Helium read whole vectors, whose lanes behind a tensor count nothing.
+    """
+    return ALIGNMENT if any(call.implementation == HELIUM for step in steps for call in step.calls) else 0
 
 
 def _allocate(

@@ -63,7 +63,9 @@ def grouped(shape: Shape, channels: int, depth: int) -> Build:
     return build
 
 
-def scaled(multiplier: float, depth: int = 4, value: int = 127, bias: int = 0) -> Build:
+def scaled(
+    multiplier: float, depth: int = 4, value: int = 127, bias: int = 0, output_zero_point: int = 0
+) -> Build:
     """A 1x1 convolution with a given multiplier and constant weights."""
 
     def build(builder: GraphBuilder) -> int:
@@ -74,7 +76,7 @@ def scaled(multiplier: float, depth: int = 4, value: int = 127, bias: int = 0) -
             "CONV_2D",
             [image, weights, biases],
             scale=1.0,
-            zero_point=0,
+            zero_point=output_zero_point,
             padding="VALID",
             stride_h=1,
             stride_w=1,
@@ -83,12 +85,19 @@ def scaled(multiplier: float, depth: int = 4, value: int = 127, bias: int = 0) -
     return build
 
 
-def ties(input_scale: float, weight_scale: float, output_scale: float, channels: int = 635) -> Build:
+def ties(
+    input_scale: float,
+    weight_scale: float,
+    output_scale: float,
+    channels: int = 635,
+    pixels: int = 1,
+    depth: int = 1,
+) -> Build:
     """Biases at which the last bits of the multiplier decide; the weights are nothing."""
 
     def build(builder: GraphBuilder) -> int:
-        image = builder.input((1, 1, 1, 1), scale=input_scale, zero_point=0)
-        weights = builder.constant(np.zeros((channels, 1, 1, 1), np.int8), weight_scale)
+        image = builder.input((1, 1, pixels, depth), scale=input_scale, zero_point=0)
+        weights = builder.constant(np.zeros((channels, 1, 1, depth), np.int8), weight_scale)
         product = (
             float(np.float32(input_scale)) * float(np.float32(weight_scale)) / float(np.float32(output_scale))
         )
@@ -116,6 +125,21 @@ SUITE = Suite(
             Case(f"1x1 {shape} to {channels}", conv(shape, channels, (1, 1)))
             for shape in ((1, 1, 1, 1), (1, 1, 3, 2), (1, 2, 2, 3), (1, 3, 3, 4), (1, 1, 1, 5), (1, 2, 1, 9))
             for channels in (1, 2, 5)
+        ),
+        # Every remainder of a vector's 16 elements, and of what is done of several vectors in turn.
+        *(
+            Case(
+                f"1x1 {pixels}x{depth} to {channels}",
+                conv(
+                    (1, 1, pixels, depth),
+                    channels,
+                    (1, 1),
+                    output=OutputQuantization(zero_point=(-128, 5, None)[depth % 3]),
+                    fused_activation_function=("NONE", "RELU")[depth % 2],
+                ),
+            )
+            for depth in (*range(1, 35), 47, 48, 49, 64, 65, 80, 81, 96, 97, 112, 129, 145, 160)
+            for pixels, channels in ((depth % 5 + 1, depth * 7 % 17 + 1), (2, depth * 5 % 8 + 1))
         ),
         Case("1x1 two batches", conv((2, 3, 3, 6), 7, (1, 1))),
         Case("1x1 stride 2", conv((1, 5, 6, 6), 7, (1, 1), (2, 2))),
@@ -170,7 +194,11 @@ SUITE = Suite(
         ),
         Case("no bias", conv((1, 4, 4, 3), 4, (3, 3), bias=False)),
         Case("one scale", conv((1, 4, 4, 3), 4, (3, 3), per_channel=False)),
-        *(Case(f"multiplier {value}", scaled(value)) for value in (1.0, 1.5, 100.0, 0.5, 0.25, 1e-3)),
+        *(
+            Case(f"multiplier {value} to {zero}", scaled(value, output_zero_point=zero))
+            for value in (1.0, 1.5, 100.0, 0.75, 0.5, 0.25, 1e-3)
+            for zero in (0, -128)
+        ),
         Case(
             "multiplier 2**20",
             scaled(2.0**20),
@@ -184,7 +212,8 @@ SUITE = Suite(
             not_on={"npu": "Vela leaves a multiplier of 2**31, with which one rounding less is done"},
         ),
         *(
-            Case(f"ties {number}", ties(*scales))
+            Case(f"ties {number} {shape}", ties(*scales, *shape))
+            for shape in ((635, 1, 1), (639, 2, 1), (633, 2, 17))
             for number, scales in enumerate(
                 np.random.default_rng(20).uniform((1e-4, 1e-4, 0.05), (2e-4, 2e-4, 0.1), (6, 3)).tolist()
             )

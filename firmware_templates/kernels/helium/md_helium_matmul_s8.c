@@ -9,197 +9,322 @@
 
 #include "md_helium.h"
 
-/* 16 elements of two rows by four channels. VMLADAVA adds to even-numbered registers only:
- * r0 to r6 are the first row's sums, r8 to lr the second's, which leaves none for a low-overhead
- * loop. From intrinsics GCC 12 makes 23 instructions of these 14, most of the others moves. */
-#define MULTIPLY                                                                                   \
-    "vldrb.8 %q[s0], [%[x0]], #16\n\t"                                                             \
-    "vldrb.8 q2, [%[w]], #16\n\t"                                                                  \
-    "vmladava.s8 r0, %q[s0], q2\n\t"                                                               \
-    "vldrb.8 %q[s1], [%[x1]], #16\n\t"                                                             \
-    "vmladava.s8 r8, %q[s1], q2\n\t"                                                               \
-    "vldrb.8 q3, [%[w]], #16\n\t"                                                                  \
-    "vmladava.s8 r2, %q[s0], q3\n\t"                                                               \
-    "vmladava.s8 r10, %q[s1], q3\n\t"                                                              \
-    "vldrb.8 q2, [%[w]], #16\n\t"                                                                  \
-    "vmladava.s8 r4, %q[s0], q2\n\t"                                                               \
-    "vmladava.s8 r12, %q[s1], q2\n\t"                                                              \
-    "vldrb.8 q3, [%[w]], #16\n\t"                                                                  \
-    "vmladava.s8 r6, %q[s0], q3\n\t"                                                               \
-    "vmladava.s8 lr, %q[s1], q3\n\t"
+/* Two rows are assembly. VMLADAVA adds to even-numbered registers only, and eight sums take all of
+ * them: from intrinsics GCC 12 makes 23 instructions of the 14 of a chunk, and 54 of the 25 around
+ * the chunks of a block, most of the others moves and spills. A naked function has r7 too, and a
+ * frame of its own:
+ *
+ *     r0 r2 r4 r6, r8 r10 r12 lr   sums of both rows, free between blocks
+ *     r1 constants   r9 r11 rows   r7 turns left   r3 r5 outputs */
 
-/* The last elements of a row: lanes beyond them are 0 in x, and what the loads of the weights find
- * there (the next channel's, or the multipliers) counts nothing. */
-#define MULTIPLY_TAIL                                                                              \
-    "vctp.8 %[tail]\n\t"                                                                           \
+/* 16 elements of two rows by four channels. */
+#define CHUNK(multiply, row0, row1)                                                                \
+    "vldrb.8 q0, " row0 "\n\t"                                                                     \
+    "vldrb.8 q2, [r1], #16\n\t" multiply " r0, q0, q2\n\t"                                         \
+    "vldrb.8 q1, " row1 "\n\t" multiply " r8, q1, q2\n\t"                                          \
+    "vldrb.8 q3, [r1], #16\n\t" multiply " r2, q0, q3\n\t" multiply " r10, q1, q3\n\t"             \
+    "vldrb.8 q2, [r1], #16\n\t" multiply " r4, q0, q2\n\t" multiply " r12, q1, q2\n\t"             \
+    "vldrb.8 q3, [r1], #16\n\t" multiply " r6, q0, q3\n\t" multiply " lr, q1, q3\n\t"
+#define FORWARD(multiply) CHUNK(multiply, "[r9], #16", "[r11], #16")
+#define BACKWARD(multiply) CHUNK(multiply, "[r9, #-16]!", "[r11, #-16]!")
+
+/* Chunks a turn, and the bytes of one's code: all its instructions are long. */
+#define TURN_CHUNKS 4
+#define TURN(chunk)                                                                                \
+    chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8")
+#define CHUNK_BYTES 56
+
+/* From the sums of a block to two vectors of outputs without the zero point. `plain` is a jump over
+ * what rounds halves of negative values away from zero. */
+#define SCALE(row0, row1, plain)                                                                   \
+    "vmov " row0 "[2], " row0 "[0], r0, r4\n\t"                                                    \
+    "vmov " row0 "[3], " row0 "[1], r2, r6\n\t"                                                    \
+    "vmov " row1 "[2], " row1 "[0], r8, r12\n\t"                                                   \
+    "vmov " row1 "[3], " row1 "[1], r10, lr\n\t"                                                   \
+    "vldrw.32 q2, [r1], #16\n\t"                                                                   \
+    "vadd.i32 " row0 ", " row0 ", q2\n\t"                                                          \
+    "vadd.i32 " row1 ", " row1 ", q2\n\t"                                                          \
+    "vldrw.32 q3, [r1], #16\n\t"                                                                   \
+    "vqrdmulh.s32 " row0 ", " row0 ", q3\n\t"                                                      \
+    "vqrdmulh.s32 " row1 ", " row1 ", q3\n\t"                                                      \
+    "vldrb.s32 q2, [r1], #4\n\t" plain "\n\t"                                                      \
+    "vshr.s32 q3, " row0 ", #31\n\t"                                                               \
+    "vadd.i32 " row0 ", " row0 ", q3\n\t"                                                          \
+    "vshr.s32 q3, " row1 ", #31\n\t"                                                               \
+    "vadd.i32 " row1 ", " row1 ", q3\n"                                                            \
+    "9:\n\t"                                                                                       \
+    "vrshl.s32 " row0 ", " row0 ", q2\n\t"                                                         \
+    "vrshl.s32 " row1 ", " row1 ", q2\n\t"
+
+/* Eight channels of two rows, of q4 with q0 and q5 with q1. */
+#define STORE_EIGHT(zero_point, left)                                                              \
+    "vqmovnb.s32 q4, q4\n\t"                                                                       \
+    "vqmovnt.s32 q4, q0\n\t"                                                                       \
+    "vqmovnb.s32 q5, q5\n\t"                                                                       \
+    "vqmovnt.s32 q5, q1\n\t"                                                                       \
+    "vqadd.s16 q4, q4, " zero_point "\n\t"                                                         \
+    "vqadd.s16 q5, q5, " zero_point "\n\t"                                                         \
+    "vqmovnb.s16 q4, q4\n\t"                                                                       \
+    "vqmovnb.s16 q5, q5\n\t"                                                                       \
+    "vctp.16 " left "\n\t"                                                                         \
     "vpstt\n\t"                                                                                    \
-    "vldrbt.8 %q[s0], [%[x0]]\n\t"                                                                 \
-    "vldrbt.8 %q[s1], [%[x1]]\n\t"                                                                 \
-    "vldrb.8 q2, [%[w]]\n\t"                                                                       \
-    "add %[w], %[tail]\n\t"                                                                        \
-    "vmladava.s8 r0, %q[s0], q2\n\t"                                                               \
-    "vmladava.s8 r8, %q[s1], q2\n\t"                                                               \
-    "vldrb.8 q3, [%[w]]\n\t"                                                                       \
-    "add %[w], %[tail]\n\t"                                                                        \
-    "vmladava.s8 r2, %q[s0], q3\n\t"                                                               \
-    "vmladava.s8 r10, %q[s1], q3\n\t"                                                              \
-    "vldrb.8 q2, [%[w]]\n\t"                                                                       \
-    "add %[w], %[tail]\n\t"                                                                        \
-    "vmladava.s8 r4, %q[s0], q2\n\t"                                                               \
-    "vmladava.s8 r12, %q[s1], q2\n\t"                                                              \
-    "vldrb.8 q3, [%[w]]\n\t"                                                                       \
-    "add %[w], %[tail]\n\t"                                                                        \
-    "vmladava.s8 r6, %q[s0], q3\n\t"                                                               \
-    "vmladava.s8 lr, %q[s1], q3\n\t"
+    "vstrbt.16 q4, [r3], #8\n\t"                                                                   \
+    "vstrbt.16 q5, [r5], #8\n\t"
 
-/* The sums of a block in two rows; gives where its multipliers are. */
-static inline const int8_t *sum_block(const int8_t *constants, uint32_t chunk_count,
-                                      uint32_t tail_count, const int8_t *row0, const int8_t *row1,
-                                      int32x4_t *sums0, int32x4_t *sums1) {
-    register const int8_t *w __asm__("r1") = constants;
-    register const int8_t *x0 __asm__("r3") = row0;
-    register const int8_t *x1 __asm__("r5") = row1;
-    register uint32_t chunks __asm__("r9") = chunk_count;
-    register uint32_t tail __asm__("r11") = tail_count;
-    int32x4_t s0;
-    int32x4_t s1;
-    __asm__("ldrd r0, r2, [%[w]], #8\n\t"
-            "ldrd r4, r6, [%[w]], #8\n\t"
-            "mov r8, r0\n\t"
-            "mov r10, r2\n\t"
-            "mov r12, r4\n\t"
-            "mov lr, r6\n\t"
-            /* Two chunks a turn; an odd number of them begins in the middle. */
-            "adds %[chunks], #1\n\t"
-            "lsrs %[chunks], %[chunks], #1\n\t"
-            "beq 3f\n\t"
-            "bcc 2f\n"
-            "1:\n\t" MULTIPLY "2:\n\t" MULTIPLY "subs %[chunks], #1\n\t"
-            "bne 1b\n"
-            "3:\n\t"
-            "cmp %[tail], #0\n\t"
-            "beq 4f\n\t" MULTIPLY_TAIL "4:\n\t"
-            "vmov %q[s0][2], %q[s0][0], r0, r4\n\t"
-            "vmov %q[s0][3], %q[s0][1], r2, r6\n\t"
-            "vmov %q[s1][2], %q[s1][0], r8, r12\n\t"
-            "vmov %q[s1][3], %q[s1][1], r10, lr\n\t"
-            : [w] "+r"(w), [x0] "+r"(x0), [x1] "+r"(x1), [chunks] "+r"(chunks), [s0] "=&w"(s0),
-              [s1] "=&w"(s1)
-            : [tail] "r"(tail)
-            : "r0", "r2", "r4", "r6", "r8", "r10", "r12", "lr", "q2", "q3", "cc", "memory");
-    *sums0 = s0;
-    *sums1 = s1;
-    return w;
+/* At most four, of q4 and q5. */
+#define STORE_FOUR(zero_point, left)                                                               \
+    "vqmovnb.s32 q4, q4\n\t"                                                                       \
+    "vqmovnt.s32 q4, q5\n\t"                                                                       \
+    "vqadd.s16 q4, q4, " zero_point "\n\t"                                                         \
+    "vqmovnb.s16 q4, q4\n\t"                                                                       \
+    "vshr.u32 q5, q4, #16\n\t"                                                                     \
+    "vctp.32 " left "\n\t"                                                                         \
+    "vpstt\n\t"                                                                                    \
+    "vstrbt.32 q4, [r3]\n\t"                                                                       \
+    "vstrbt.32 q5, [r5]\n\t"
+
+/* What the assembly begins with, in the order in which it lies in its frame. */
+typedef struct {
+    uint32_t turns; /* twice, less 1 if halves of negative values do not count */
+    uint32_t skip0; /* bytes of the first turn's code to skip, for blocks that go forward */
+    uint32_t skip1; /* the same for those that go backward */
+    uint32_t end;   /* of the first row's outputs: set by the assembly */
+    const int8_t *x;
+    int8_t *y;
+    uint32_t depth;
+    uint32_t channels;
+    const int8_t *blocks;
+    uint32_t pairs;
+    int32_t zero_point; /* later: where a forward block goes on */
+} frame_t;
+
+/* Pairs of rows. The blocks of a pair are read forward and backward in turn, so that the rows'
+ * pointers are where the next block begins. A low-overhead loop would need lr. ADR counts from a
+ * multiple of 4. */
+__attribute__((naked, noinline, aligned(4))) static void row_pairs(const frame_t *frame
+                                                                   __attribute__((unused))) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "vpush {d8-d13}\n\t"
+        "sub sp, #44\n\t"
+        "ldm r0, {r1-r11}\n\t"
+        "vdup.16 q6, r11\n\t"
+        "adr.w r0, 2f\n\t"
+        "add r2, r2, r0\n\t"
+        "adr.w r0, 4f\n\t"
+        "add r3, r3, r0\n\t"
+        "stm sp, {r1-r11}\n"
+        /* A pair of rows: set the pointers, and those of the next pair. */
+        "0:\n\t"
+        "ldrd r9, r3, [sp, #16]\n\t"
+        "ldrd r0, r2, [sp, #24]\n\t"
+        "add r11, r9, r0\n\t"
+        "add r5, r3, r2\n\t"
+        "str r5, [sp, #12]\n\t"
+        "add r0, r0, r11\n\t"
+        "add r4, r5, r2\n\t"
+        "strd r0, r4, [sp, #16]\n\t"
+        "ldr r1, [sp, #32]\n\t"
+        "adr.w r0, 3f\n\t"
+        "cmp r2, #4\n\t"
+        "bgt 6f\n"
+        "5:\n\t"
+        "adr.w r0, 7f\n"
+        "6:\n\t"
+        "adds r0, #1\n\t"
+        "str r0, [sp, #40]\n"
+        /* A block forward. */
+        "1:\n\t" FORWARD(
+            "vmladav.s8") "ldr r7, [sp]\n\t"
+                          "ldr.w pc, [sp, #4]\n\t"
+                          "2:\n\t" TURN(
+                              FORWARD) "subs r7, #2\n\t"
+                                       "bgt.w 2b\n\t" SCALE(
+                                           "q4", "q5",
+                                           "bmi 9f") "ldr.w pc, [sp, #40]\n\t"
+                                                     /* A block backward. */
+                                                     "3:\n\t" BACKWARD(
+                                                         "vmladav.s8") "ldr r7, [sp]\n\t"
+                                                                       "ldr.w pc, [sp, #8]\n\t"
+                                                                       "4:\n\t" TURN(
+                                                                           BACKWARD) "subs r7, "
+                                                                                     "#2\n\t"
+                                                                                     "bgt.w "
+                                                                                     "4b\n\t" SCALE(
+                                                                                         "q0", "q1",
+                                                                                         "bmi 9f") "ldr r0, [sp, #12]\n\t"
+                                                                                                   "sub r0, r0, r3\n\t" STORE_EIGHT(
+                                                                                                       "q6",
+                                                                                                       "r0") "subs r0, #12\n\t"
+                                                                                                             "bgt.w 1b\n\t"
+                                                                                                             "adds r0, #4\n\t"
+                                                                                                             "bgt.w 5b\n\t"
+                                                                                                             "b 8f\n\t"
+                                                                                                             /* The last four channels are alone. */
+                                                                                                             "7:\n\t"
+                                                                                                             "ldr r0, [sp, #12]\n\t"
+                                                                                                             "sub r0, r0, r3\n\t" STORE_FOUR(
+                                                                                                                 "q6",
+                                                                                                                 "r0") "8:\n\t"
+                                                                                                                       "ldr r0, [sp, #36]\n\t"
+                                                                                                                       "subs r0, #1\n\t"
+                                                                                                                       "str r0, [sp, #36]\n\t"
+                                                                                                                       "bne.w 0b\n\t"
+                                                                                                                       "add sp, #44\n\t"
+                                                                                                                       "vpop {d8-d13}\n\t"
+                                                                                                                       "pop {r4-r11, pc}\n\t");
 }
 
-/* Stores the first `count` values, or all four if it is more. The predicate never leaves its
- * register, out of which GCC 12 moves that of the intrinsics and back. */
-static inline void store(int8_t *y0, int8_t *y1, int32x4_t s0, int32x4_t s1, uint32_t count) {
-    __asm__ volatile("vctp.32 %[count]\n\t"
-                     "vpstt\n\t"
-                     "vstrbt.32 %q[s0], [%[y0]]\n\t"
-                     "vstrbt.32 %q[s1], [%[y1]]\n\t"
-                     :
-                     : [count] "r"(count), [y0] "r"(y0), [y1] "r"(y1), [s0] "w"(s0), [s1] "w"(s1)
-                     : "memory");
+/* 16 elements of two rows that stay in q6 and q7. */
+#define ONLY_CHUNK                                                                                 \
+    "vldrb.8 q2, [r1], #16\n\t"                                                                    \
+    "vmladav.s8 r0, q6, q2\n\t"                                                                    \
+    "vmladav.s8 r8, q7, q2\n\t"                                                                    \
+    "vldrb.8 q3, [r1], #16\n\t"                                                                    \
+    "vmladav.s8 r2, q6, q3\n\t"                                                                    \
+    "vmladav.s8 r10, q7, q3\n\t"                                                                   \
+    "vldrb.8 q2, [r1], #16\n\t"                                                                    \
+    "vmladav.s8 r4, q6, q2\n\t"                                                                    \
+    "vmladav.s8 r12, q7, q2\n\t"                                                                   \
+    "vldrb.8 q3, [r1], #16\n\t"                                                                    \
+    "vmladav.s8 r6, q6, q3\n\t"                                                                    \
+    "vmladav.s8 lr, q7, q3\n\t"
+
+/* Pairs of rows of at most 16 elements, as first layers have them. Here r9 counts the channels that
+ * are left, r11 is the zero point, and r7 is 0 if halves of negative values do not count. */
+__attribute__((naked, noinline, aligned(4))) static void short_row_pairs(const frame_t *frame
+                                                                         __attribute__((unused))) {
+    __asm__ volatile(
+        "push {r4-r11, lr}\n\t"
+        "vpush {d8-d15}\n\t"
+        "sub sp, #44\n\t"
+        "ldm r0, {r1-r11}\n\t"
+        "stm sp, {r1-r11}\n\t"
+        "subs r7, r1, #1\n"
+        "0:\n\t"
+        "ldrd r2, r3, [sp, #16]\n\t"
+        "ldrd r0, r9, [sp, #24]\n\t"
+        "vldrb.8 q6, [r2]\n\t"
+        "add r2, r2, r0\n\t"
+        "vldrb.8 q7, [r2]\n\t"
+        "add r2, r2, r0\n\t"
+        "add r5, r3, r9\n\t"
+        "add r4, r5, r9\n\t"
+        "strd r2, r4, [sp, #16]\n\t"
+        "ldr r1, [sp, #32]\n"
+        "1:\n\t" ONLY_CHUNK SCALE(
+            "q4", "q5",
+            "cbz r7, 9f") "cmp r9, #4\n\t"
+                          "ble 7f\n\t" ONLY_CHUNK SCALE("q0", "q1", "cbz r7, 9f") STORE_EIGHT(
+                              "r11", "r9") "subs r9, #8\n\t"
+                                           "bgt.w 1b\n\t"
+                                           "b 8f\n"
+                                           "7:\n\t" STORE_FOUR("r11", "r9") "8:\n\t"
+                                                                            "ldr r0, [sp, #36]\n\t"
+                                                                            "subs r0, #1\n\t"
+                                                                            "str r0, [sp, #36]\n\t"
+                                                                            "bne.w 0b\n\t"
+                                                                            "add sp, #44\n\t"
+                                                                            "vpop {d8-d15}\n\t"
+                                                                            "pop {r4-r11, pc}\n\t");
 }
 
-/* Rows of one chunk, as first layers have them: both stay in registers. */
-static void two_chunks(const md_helium_matmul_t *p, const int8_t *row0, const int8_t *row1,
-                       int8_t *output0, int8_t *output1) {
-    register const int8_t *constants __asm__("r1") = p->blocks;
-    register int8_t *y0 __asm__("r3") = output0;
-    register int8_t *y1 __asm__("r5") = output1;
-    register int32_t left __asm__("r9") = (int32_t)p->channels;
-    register int32_t zero_point __asm__("r11") = p->output_zero_point;
-    register const int32_t *limits __asm__("r0") = &p->activation_min;
-    register const int8_t *x0 __asm__("r2") = row0;
-    register const int8_t *x1 __asm__("r4") = row1;
-    __asm__ volatile("vldrb.8 q4, [r2]\n\t"
-                     "vldrb.8 q5, [r4]\n\t"
-                     "ldrd r0, r2, [r0]\n\t"
-                     "vdup.32 q6, r0\n\t"
-                     "vdup.32 q7, r2\n"
-                     "1:\n\t"
-                     "vldrb.8 q0, [r1, #16]\n\t"
-                     "vmladav.s8 r0, q4, q0\n\t"
-                     "vmladav.s8 r8, q5, q0\n\t"
-                     "vldrb.8 q1, [r1, #32]\n\t"
-                     "vmladav.s8 r2, q4, q1\n\t"
-                     "vmladav.s8 r10, q5, q1\n\t"
-                     "vldrb.8 q2, [r1, #48]\n\t"
-                     "vmladav.s8 r4, q4, q2\n\t"
-                     "vmladav.s8 r12, q5, q2\n\t"
-                     "vldrb.8 q3, [r1, #64]\n\t"
-                     "vmladav.s8 r6, q4, q3\n\t"
-                     "vmladav.s8 lr, q5, q3\n\t"
-                     "vldrw.32 q2, [r1]\n\t"
-                     "vmov q0[2], q0[0], r0, r4\n\t"
-                     "vmov q0[3], q0[1], r2, r6\n\t"
-                     "vmov q1[2], q1[0], r8, r12\n\t"
-                     "vmov q1[3], q1[1], r10, lr\n\t"
-                     "vadd.i32 q0, q0, q2\n\t"
-                     "vadd.i32 q1, q1, q2\n\t"
-                     "vldrw.32 q2, [r1, #80]\n\t"
-                     "vqrdmulh.s32 q0, q0, q2\n\t"
-                     "vqrdmulh.s32 q1, q1, q2\n\t"
-                     "vldrb.s32 q3, [r1, #96]\n\t"
-                     "vshr.s32 q2, q0, #31\n\t"
-                     "vadd.i32 q0, q0, q2\n\t"
-                     "vshr.s32 q2, q1, #31\n\t"
-                     "vadd.i32 q1, q1, q2\n\t"
-                     "vrshl.s32 q0, q0, q3\n\t"
-                     "vrshl.s32 q1, q1, q3\n\t"
-                     "vadd.i32 q0, q0, r11\n\t"
-                     "vadd.i32 q1, q1, r11\n\t"
-                     "vmax.s32 q0, q0, q6\n\t"
-                     "vmax.s32 q1, q1, q6\n\t"
-                     "vmin.s32 q0, q0, q7\n\t"
-                     "vmin.s32 q1, q1, q7\n\t"
-                     "vctp.32 r9\n\t"
-                     "vpstt\n\t"
-                     "vstrbt.32 q0, [r3], #4\n\t"
-                     "vstrbt.32 q1, [r5], #4\n\t"
-                     "adds r1, #100\n\t"
-                     "subs r9, #4\n\t"
-                     "bgt 1b\n\t"
-                     : "+r"(constants), "+r"(y0), "+r"(y1), "+r"(left), "+r"(limits), "+r"(x0),
-                       "+r"(x1)
-                     : "r"(zero_point)
-                     : "r6", "r8", "r10", "r12", "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6",
-                       "q7", "cc", "memory");
-}
-
-static void two_rows(const md_helium_matmul_t *p, const int8_t *x0, const int8_t *x1, int8_t *y0,
-                     int8_t *y1) {
-    if (p->depth == LANES && !p->left) {
-        two_chunks(p, x0, x1, y0, y1);
-        return;
+static void pairs(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, int8_t *y) {
+    const uint32_t further = (p->depth - 1) / LANES;
+    const uint32_t turns = further == 0 ? 1 : (further + TURN_CHUNKS - 1) / TURN_CHUNKS;
+    const uint32_t skip = (turns * TURN_CHUNKS - further) * CHUNK_BYTES + 1; /* 1: Thumb code */
+    const frame_t frame = {
+        .turns = 2 * turns - (p->activation_min >= p->output_zero_point),
+        .skip0 = skip,
+        .skip1 = skip,
+        .x = x,
+        .y = y,
+        .depth = p->depth,
+        .channels = p->channels,
+        .blocks = p->blocks,
+        .pairs = count,
+        .zero_point = p->output_zero_point,
+    };
+    if (further == 0) {
+        short_row_pairs(&frame);
+    } else {
+        row_pairs(&frame);
     }
-    const int8_t *constants = p->blocks;
-    const uint32_t chunks = p->depth / LANES;
-    const uint32_t tail = p->depth % LANES;
+}
+
+/* Four channels of one row, read `step` bytes on a chunk; gives the outputs, and moves `constants`
+ * to the next block. Of intrinsics GCC 12 makes twice as many instructions. */
+static int32x4_t one_block(const md_helium_matmul_t *p, const int8_t **constants, const int8_t *x,
+                           int32_t step) {
+    register int32_t sum0 __asm__("r0") = 0;
+    register int32_t sum1 __asm__("r2") = 0;
+    register int32_t sum2 __asm__("r4") = 0;
+    register int32_t sum3 __asm__("r6") = 0;
+    const int8_t *w = *constants;
+    __asm__("dls lr, %[count]\n"
+            "1:\n\t"
+            "vldrb.8 q0, [%[x]]\n\t"
+            "add %[x], %[step]\n\t"
+            "vldrb.8 q1, [%[w]], #16\n\t"
+            "vmladava.s8 %[sum0], q0, q1\n\t"
+            "vldrb.8 q2, [%[w]], #16\n\t"
+            "vmladava.s8 %[sum1], q0, q2\n\t"
+            "vldrb.8 q1, [%[w]], #16\n\t"
+            "vmladava.s8 %[sum2], q0, q1\n\t"
+            "vldrb.8 q2, [%[w]], #16\n\t"
+            "vmladava.s8 %[sum3], q0, q2\n\t"
+            "le lr, 1b\n\t"
+            : [x] "+r"(x), [w] "+r"(w), [sum0] "+r"(sum0), [sum1] "+r"(sum1), [sum2] "+r"(sum2),
+              [sum3] "+r"(sum3)
+            : [count] "r"((p->depth + LANES - 1) / LANES), [step] "r"(step)
+            : "lr", "q0", "q1", "q2", "memory");
+    *constants = w + 36;
+    const int32_t *const after = (const int32_t *)(const void *)w;
+    const int32x4_t sums = {sum0, sum1, sum2, sum3};
+    int32x4_t acc = vaddq_s32(sums, vldrwq_s32(after));
+    acc = md_helium_scale(acc, vldrwq_s32(after + 4), vldrbq_s32(w + 32));
     const int32x4_t low = vdupq_n_s32(p->activation_min);
     const int32x4_t high = vdupq_n_s32(p->activation_max);
-    for (int32_t left = (int32_t)p->channels; left > 0; left -= BLOCK_CHANNELS) {
-        int32x4_t s0;
-        int32x4_t s1;
-        constants = sum_block(constants, chunks, tail, x0, x1, &s0, &s1);
-        const int32x4_t multiplier = vldrwq_s32((const int32_t *)(const void *)constants);
-        const int32x4_t shift = vldrbq_s32(constants + 16);
-        constants += 20;
-        if (p->left) {
-            s0 = md_helium_scale(s0, multiplier, shift);
-            s1 = md_helium_scale(s1, multiplier, shift);
-        } else {
-            s0 = md_helium_scale_right(s0, multiplier, shift);
-            s1 = md_helium_scale_right(s1, multiplier, shift);
+    return vminq_s32(vmaxq_s32(vaddq_n_s32(acc, p->output_zero_point), low), high);
+}
+
+/* One row with any shifts. */
+static void one_row(const md_helium_matmul_t *p, const int8_t *x, int8_t *y) {
+    const int8_t *constants = p->blocks;
+    const int8_t *const last = x + (p->depth - 1) / LANES * LANES;
+    for (int32_t left = (int32_t)p->channels; left > 0; left -= 2 * BLOCK_CHANNELS) {
+        const int32x4_t even = one_block(p, &constants, x, LANES);
+        if (left <= BLOCK_CHANNELS) {
+            vstrbq_p_s32(y, even, vctp32q((uint32_t)left));
+            return;
         }
-        s0 = vminq_s32(vmaxq_s32(vaddq_n_s32(s0, p->output_zero_point), low), high);
-        s1 = vminq_s32(vmaxq_s32(vaddq_n_s32(s1, p->output_zero_point), low), high);
-        store(y0, y1, s0, s1, (uint32_t)left);
-        y0 += BLOCK_CHANNELS;
-        y1 += BLOCK_CHANNELS;
+        const int32x4_t odd = one_block(p, &constants, last, -LANES);
+        const int16x8_t both = vmovntq_s32(vreinterpretq_s16_s32(even), odd);
+        vstrbq_p_s16(y, both, vctp16q((uint32_t)left));
+        y += 2 * BLOCK_CHANNELS;
+    }
+}
+
+/* What two rows are not limited to by saturation. */
+static void limit(int8_t *y, uint32_t count, int32_t low, int32_t high) {
+    const int8x16_t lowest = vdupq_n_s8((int8_t)low);
+    const int8x16_t highest = vdupq_n_s8((int8_t)high);
+    for (int32_t left = (int32_t)count; left > 0; left -= LANES, y += LANES) {
+        const mve_pred16_t lanes = vctp8q((uint32_t)left);
+        vstrbq_p_s8(y, vminq_s8(vmaxq_s8(vldrbq_z_s8(y, lanes), lowest), highest), lanes);
+    }
+}
+
+void md_helium_matmul_s8(const md_helium_matmul_t *p, uint32_t rows, const int8_t *x, int8_t *y) {
+    const uint32_t even = p->left ? 0 : rows / 2 * 2;
+    if (even > 0) {
+        pairs(p, even / 2, x, y);
+        if (p->activation_min > INT8_MIN || p->activation_max < INT8_MAX) {
+            limit(y, even * p->channels, p->activation_min, p->activation_max);
+        }
+    }
+    for (uint32_t row = even; row < rows; row++) {
+        one_row(p, x + row * p->depth, y + row * p->channels);
     }
 }
 
@@ -209,47 +334,34 @@ static void two_rows(const md_helium_matmul_t *p, const int8_t *x0, const int8_t
 
 #include <string.h>
 
-/* Weight `k` of channel `c` of a block. */
-static int8_t weight(const int8_t *weights, uint32_t depth, uint32_t c, uint32_t k) {
-    const uint32_t chunk = k / LANES * LANES;
-    const uint32_t width = depth - chunk < LANES ? depth - chunk : LANES;
-    return weights[BLOCK_CHANNELS * chunk + c * width + k % LANES];
+#define BLOCK_BYTES(chunks) (BLOCK_CHANNELS * LANES * (chunks) + 36)
+
+static void one_row(const md_helium_matmul_t *p, const int8_t *x, int8_t *y) {
+    const uint32_t chunks = (p->depth + LANES - 1) / LANES;
+    for (uint32_t c = 0; c < p->channels; c++) {
+        const uint32_t pair = c / 8 * 8;
+        const uint32_t alone = p->channels - pair <= BLOCK_CHANNELS;
+        const uint32_t backward = alone ? 0 : c % 2;
+        const uint32_t lane = alone ? c % 8 : c % 8 / 2;
+        const int8_t *const block = p->blocks + (c / 8 * 2 + backward) * BLOCK_BYTES(chunks);
+        const int8_t *const after = block + BLOCK_CHANNELS * LANES * chunks;
+        int32_t sum;
+        int32_t multiplier;
+        memcpy(&sum, after + 4 * lane, sizeof sum);
+        memcpy(&multiplier, after + 16 + 4 * lane, sizeof multiplier);
+        for (uint32_t k = 0; k < p->depth; k++) {
+            const uint32_t chunk = backward ? chunks - 1 - k / LANES : k / LANES;
+            sum += x[k] * block[(BLOCK_CHANNELS * chunk + lane) * LANES + k % LANES];
+        }
+        y[c] = md_requantize_s8(sum, multiplier, after[32 + lane], p->output_zero_point,
+                                p->activation_min, p->activation_max);
+    }
 }
 
-static void two_rows(const md_helium_matmul_t *p, const int8_t *x0, const int8_t *x1, int8_t *y0,
-                     int8_t *y1) {
-    const uint32_t depth = p->depth;
-    const int8_t *block = p->blocks;
-    for (uint32_t c = 0; c < p->channels; c++) {
-        const uint32_t lane = c % BLOCK_CHANNELS;
-        const int8_t *const weights = block + 16;
-        const int8_t *const after = weights + BLOCK_CHANNELS * depth;
-        int32_t s0;
-        int32_t multiplier;
-        memcpy(&s0, block + 4 * lane, sizeof s0);
-        memcpy(&multiplier, after + 4 * lane, sizeof multiplier);
-        int32_t s1 = s0;
-        for (uint32_t k = 0; k < depth; k++) {
-            s0 += x0[k] * weight(weights, depth, lane, k);
-            s1 += x1[k] * weight(weights, depth, lane, k);
-        }
-        y0[c] = md_requantize_s8(s0, multiplier, after[16 + lane], p->output_zero_point,
-                                 p->activation_min, p->activation_max);
-        y1[c] = md_requantize_s8(s1, multiplier, after[16 + lane], p->output_zero_point,
-                                 p->activation_min, p->activation_max);
-        block = lane == BLOCK_CHANNELS - 1 ? after + 20 : block;
+void md_helium_matmul_s8(const md_helium_matmul_t *p, uint32_t rows, const int8_t *x, int8_t *y) {
+    for (uint32_t row = 0; row < rows; row++) {
+        one_row(p, x + row * p->depth, y + row * p->channels);
     }
 }
 
 #endif
-
-void md_helium_matmul_s8(const md_helium_matmul_t *p, uint32_t rows, const int8_t *x, int8_t *y) {
-    for (; rows >= 2; rows -= 2) {
-        two_rows(p, x, x + p->depth, y, y + p->channels);
-        x += 2 * p->depth;
-        y += 2 * p->channels;
-    }
-    if (rows > 0) {
-        two_rows(p, x, x, y, y);
-    }
-}

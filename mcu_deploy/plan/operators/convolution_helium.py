@@ -19,28 +19,41 @@ MATMUL_LANES = 16
 CONV2D_ROWS = 2  # MD_HELIUM_CONV2D_ROWS
 
 
-def _blocks(values: npt.ArrayLike, dtype: str, channels: int) -> npt.NDArray[np.int8]:
-    """The bytes of one value a channel as (blocks, bytes of a block), padded with zeros."""
-    array = np.asarray(values, dtype)
-    padded = np.concatenate([array, np.zeros(-len(array) % channels, dtype)])
-    return padded.reshape(-1, channels).view(np.int8)
+def _blocks(values: npt.ArrayLike, dtype: str) -> npt.NDArray[np.int8]:
+    """The bytes of one value a channel, four channels a row."""
+    return np.asarray(values, dtype).reshape(-1, MATMUL_CHANNELS).view(np.int8)
+
+
+def _block_order(channels: int) -> npt.NDArray[np.intp]:
+    """Which channel each lane of each block holds; ``channels`` and above where none is left.
+
+    Of eight channels a block has the even ones, the next block the odd ones; four at the end are alone.
+    """
+    first = np.arange(0, channels - MATMUL_CHANNELS, 2 * MATMUL_CHANNELS)
+    pairs = first[:, None] + np.array([0, 2, 4, 6, 1, 3, 5, 7])
+    alone = np.arange(2 * MATMUL_CHANNELS * len(first), channels)
+    padding = np.full(-len(alone) % MATMUL_CHANNELS, channels)
+    return np.concatenate([pairs.reshape(-1), alone, padding])
 
 
 def pack_matmul(filters: Filters) -> npt.NDArray[np.int8]:
     """All constants of ``md_helium_matmul_t``, block after block."""
-    weights = filters.weights
-    channels, depth = weights.shape
-    padded = np.concatenate([weights, np.zeros((-channels % MATMUL_CHANNELS, depth), np.int8)])
-    quads = padded.reshape(-1, MATMUL_CHANNELS, depth)
-    chunks = [
-        quads[:, :, first : first + MATMUL_LANES].reshape(len(quads), -1)
-        for first in range(0, depth, MATMUL_LANES)
-    ]
+    order = _block_order(filters.channels)
+    order = np.minimum(order, filters.channels)  # what lies behind the last channel: zeros
+
+    def ordered(values: npt.ArrayLike) -> npt.NDArray[np.generic]:
+        array = np.asarray(values)
+        return np.concatenate([array, np.zeros((1, *array.shape[1:]), array.dtype)])[order]
+
+    weights = np.pad(filters.weights, ((0, 0), (0, -filters.weights.shape[1] % MATMUL_LANES)))
+    blocks = ordered(weights).reshape(-1, MATMUL_CHANNELS, weights.shape[1] // MATMUL_LANES, MATMUL_LANES)
+    chunks = np.ascontiguousarray(blocks.transpose(0, 2, 1, 3))
+    chunks[1::2] = chunks[1::2, ::-1]
     parts = [
-        _blocks(filters.bias, "<i4", MATMUL_CHANNELS),
-        *chunks,
-        _blocks([one.significand for one in filters.multipliers], "<i4", MATMUL_CHANNELS),
-        _blocks([one.shift for one in filters.multipliers], "i1", MATMUL_CHANNELS),
+        chunks.reshape(len(chunks), -1).astype(np.int8),
+        _blocks(ordered(filters.bias), "<i4"),
+        _blocks(ordered([one.significand for one in filters.multipliers]), "<i4"),
+        _blocks(ordered([one.shift for one in filters.multipliers]), "i1"),
     ]
     return np.concatenate(parts, axis=1).reshape(-1)
 
@@ -48,11 +61,12 @@ def pack_matmul(filters: Filters) -> npt.NDArray[np.int8]:
 def matmul(prefix: str, filters: Filters, origin: int) -> tuple[dict[str, int | str], tuple[Constant, ...]]:
     """The fields of an ``md_helium_matmul_t``, and the array that it refers to."""
     constant = Constant(f"{prefix}_blocks", pack_matmul(filters), origin)
+    limit = 0 if filters.activation[0] >= filters.output_zero_point else -1
     fields: dict[str, int | str] = {
         "blocks": constant.name,
         "depth": filters.weights.shape[1],
         "channels": filters.channels,
-        "left": int(any(one.shift >= 0 for one in filters.multipliers)),
+        "left": int(any(one.shift > limit for one in filters.multipliers)),
         **output_fields(filters),
     }
     return {f"matmul.{name}": value for name, value in fields.items()}, (constant,)
