@@ -27,10 +27,14 @@ from mcu_deploy.plan.operators import (
     transpose_conv,
     variables,
 )
-from mcu_deploy.plan.operators.types import HELIUM, PORTABLE, JoinRule, Kernel, ViewRule
+from mcu_deploy.plan.operators.types import DSP, HELIUM, PORTABLE, JoinRule, Kernel, ViewRule
 
 # For each target, the implementations that its core can run.
-TARGETS: Mapping[str, tuple[str, ...]] = {PORTABLE: (PORTABLE,), HELIUM: (HELIUM, PORTABLE)}
+TARGETS: Mapping[str, tuple[str, ...]] = {
+    PORTABLE: (PORTABLE,),
+    DSP: (DSP, PORTABLE),
+    HELIUM: (HELIUM, PORTABLE),
+}
 
 # For each kind of operator, the implementations in order of preference.
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
@@ -62,7 +66,10 @@ JOINS: Mapping[str, JoinRule] = {**movement.JOINS}
 
 def target_of(core: Core | None) -> str:
     """The target that a board's core can run; ``core`` is None for the development machine."""
-    return HELIUM if core is not None and "mve" in core.extensions else PORTABLE
+    extensions = () if core is None else core.extensions
+    if "mve" in extensions:
+        return HELIUM
+    return DSP if "dsp" in extensions else PORTABLE
 
 
 def find_kernel(function: str, implementation: str) -> Kernel:

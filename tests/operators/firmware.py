@@ -1,4 +1,4 @@
-"""Programs of one or several generated models, for this computer and for QEMU's Cortex-M55."""
+"""Programs of one or several generated models, for this computer and for boards that QEMU simulates."""
 
 from __future__ import annotations
 
@@ -78,11 +78,11 @@ def run_on_host(units: Sequence[Unit], extra: Sequence[SourceSet] = ()) -> list[
         return _run((str(folder / "program"),), folder, units)
 
 
-def run_on_qemu(units: Sequence[Unit]) -> list[list[TargetRun]]:
-    """All runs of all models, in one image and one start of QEMU; models and arenas lie in DDR."""
+def run_on_qemu(units: Sequence[Unit], board_name: str = "corstone-300") -> list[list[TargetRun]]:
+    """All runs of all models, in one image and one start of QEMU; models and arenas lie in large memory."""
     with tempfile.TemporaryDirectory(prefix="mcu-deploy-test-") as name:
         folder = Path(name)
-        board = _roomy_board()
+        board = _roomy_board(board_name)
         assert board.core is not None
         sets = [one for one in platform_sources(board) if one.only_for == "target"]
         compiler = (
@@ -100,13 +100,15 @@ def run_on_qemu(units: Sequence[Unit]) -> list[list[TargetRun]]:
         return _run(qemu.command(simulator, folder / "firmware.elf"), folder, units)
 
 
+_LARGE_MEMORIES = {"corstone-300": "ddr", "mps2-an386": "psram"}
 _LINKER_SCRIPT = PurePosixPath("generated/firmware.ld")
 
 
 @functools.cache
-def _roomy_board() -> Board:
-    board = load_board("corstone-300")
-    return replace(board, placement={**board.placement, "model": ("ddr",), "arena": ("ddr",)})
+def _roomy_board(name: str) -> Board:
+    board = load_board(name)
+    memory = _LARGE_MEMORIES[name]
+    return replace(board, placement={**board.placement, "model": (memory,), "arena": (memory,)})
 
 
 def _compile_all(

@@ -5,7 +5,8 @@ each case, which takes the real path (written as a file, read, planned, generate
 reference, the compiler and the target start once for a file and not once for a case.
 
 Targets: ``host``, with sanitizers; ``host-helium``, the same with constants packed for Helium; ``qemu``, a
-Cortex-M55 with Helium; ``npu``, Vela and the NPU's functional model.
+Cortex-M55 with Helium; ``npu``, Vela and the NPU's functional model. Operators with kernels for the DSP
+extension also have ``host-dsp`` and ``cortex-m4``, a core with that extension on QEMU.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import write_model
-from mcu_deploy.plan.operators.types import HELIUM
+from mcu_deploy.plan.operators.types import DSP, HELIUM
 from mcu_deploy.plan.planner import make_plan, observable_tensors
 from mcu_deploy.plan.types import View
 from mcu_deploy.reference.tflm import ReferenceRun, run_reference
@@ -189,23 +190,34 @@ def run_helium_on_host(graph: Graph, runs: Sequence[Sequence[Array]]) -> list[Ta
     return firmware.run_on_host([Unit(graph, make_plan(graph, HELIUM), runs)])[0]
 
 
+def run_dsp_on_host(graph: Graph, runs: Sequence[Sequence[Array]]) -> list[TargetRun]:
+    """The plain C that stands for the kernels with the DSP extension."""
+    return firmware.run_on_host([Unit(graph, make_plan(graph, DSP), runs)])[0]
+
+
+def run_on_cortex_m4(graph: Graph, runs: Sequence[Sequence[Array]]) -> list[TargetRun]:
+    """QEMU's Cortex-M4, by the kernels with the DSP extension where there are any."""
+    return firmware.run_on_qemu([Unit(graph, make_plan(graph, DSP), runs)], "mps2-an386")[0]
+
+
 # Those that show every tensor.
 TARGETS: Mapping[str, Run] = {"host": run_on_host, "qemu": run_on_qemu, "host-helium": run_helium_on_host}
+DSP_TARGETS: Mapping[str, Run] = {"host-dsp": run_dsp_on_host, "cortex-m4": run_on_cortex_m4}
+_RUNS = {**TARGETS, **DSP_TARGETS}
+_MARKS = {"qemu": [pytest.mark.qemu], "cortex-m4": [pytest.mark.qemu]}
 
 
 def target_params(targets: Sequence[str] = tuple(TARGETS)) -> list[object]:
     """Targets as parameters of a test, with the marker of QEMU."""
-    marks = {"qemu": [pytest.mark.qemu]}
-    return [pytest.param(target, id=target, marks=marks.get(target, [])) for target in targets]
+    return [pytest.param(target, id=target, marks=_MARKS.get(target, [])) for target in targets]
 
 
 def parametrize(suite: Suite, targets: Sequence[str] = (*TARGETS, NPU)) -> pytest.MarkDecorator:
     """Each case on each target that can run it: the arguments ``case`` and ``target`` of a test."""
     names = [case.name for case in suite.cases]
     assert len(set(names)) == len(names), "two cases have the same name"
-    marks = {"qemu": [pytest.mark.qemu]}
     values = [
-        pytest.param(case.name, target, id=f"{case.name}-{target}", marks=marks.get(target, []))
+        pytest.param(case.name, target, id=f"{case.name}-{target}", marks=_MARKS.get(target, []))
         for target in targets
         for case in suite.cases
         if target not in case.not_on
@@ -292,7 +304,7 @@ def _reference(suite: Suite, target: str) -> list[ReferenceRun]:
 @functools.cache
 def _results(suite: Suite, target: str) -> list[TargetRun]:
     model = _model(suite, target)
-    return TARGETS[target](model.graph, model.runs)
+    return _RUNS[target](model.graph, model.runs)
 
 
 @functools.cache

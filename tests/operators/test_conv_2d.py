@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness import Build, Case, Suite, parametrize, tie_biases
+from harness import DSP_TARGETS, NPU, TARGETS, Build, Case, Suite, parametrize, tie_biases
 
 from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
 from mcu_deploy.graph.ir import Graph, OptionValue
@@ -141,6 +141,16 @@ SUITE = Suite(
             for depth in (*range(1, 35), 47, 48, 49, 64, 65, 80, 81, 96, 97, 112, 129, 145, 160)
             for pixels, channels in ((depth % 5 + 1, depth * 7 % 17 + 1), (2, depth * 5 % 8 + 1))
         ),
+        # Of the DSP kernels: four rows by two channels by eight elements.
+        *(
+            Case(f"1x1 {rows} rows of {depth} to {channels}", conv((1, 1, rows, depth), channels, (1, 1)))
+            for rows, depth, channels in (
+                *((rows, 9, 3) for rows in range(2, 10)),
+                *((4, depth, 4) for depth in range(6, 12)),
+                *((1, depth, 3) for depth in range(6, 12)),
+                (7, 35, 5),
+            )
+        ),
         Case("1x1 two batches", conv((2, 3, 3, 6), 7, (1, 1))),
         Case("1x1 stride 2", conv((1, 5, 6, 6), 7, (1, 1), (2, 2))),
         Case("whole input in one window", conv((2, 4, 3, 5), 6, (4, 3), **VALID)),
@@ -239,7 +249,7 @@ SUITE = Suite(
 )
 
 
-@parametrize(SUITE)
+@parametrize(SUITE, (*TARGETS, *DSP_TARGETS, NPU))
 def test_conv_2d(case: str, target: str) -> None:
     SUITE.check(case, target)
 

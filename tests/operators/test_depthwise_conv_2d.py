@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from harness import Build, Case, Suite, parametrize, tie_biases
+from harness import DSP_TARGETS, NPU, TARGETS, Build, Case, Suite, parametrize, tie_biases
 
 from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
 from mcu_deploy.graph.ir import OptionValue
@@ -170,7 +170,7 @@ SUITE = Suite(
 )
 
 
-@parametrize(SUITE)
+@parametrize(SUITE, (*TARGETS, *DSP_TARGETS, NPU))
 def test_depthwise_conv_2d(case: str, target: str) -> None:
     SUITE.check(case, target)
 

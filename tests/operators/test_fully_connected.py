@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from harness import Build, Case, Suite, parametrize, tie_biases
+from harness import DSP_TARGETS, NPU, TARGETS, Build, Case, Suite, parametrize, tie_biases
 
 from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
 from mcu_deploy.graph.ir import OptionValue
@@ -107,6 +107,6 @@ SUITE = Suite(
 )
 
 
-@parametrize(SUITE)
+@parametrize(SUITE, (*TARGETS, *DSP_TARGETS, NPU))
 def test_fully_connected(case: str, target: str) -> None:
     SUITE.check(case, target)

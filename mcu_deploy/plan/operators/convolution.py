@@ -9,12 +9,21 @@ import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
-from mcu_deploy.plan.operators import convolution_helium, depthwise_helium
+from mcu_deploy.plan.operators import convolution_dsp, convolution_helium, depthwise_helium
 from mcu_deploy.plan.operators.convolution_wide import WIDE
 from mcu_deploy.plan.operators.depthwise_helium import depthwise_weights
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
 from mcu_deploy.plan.operators.overlap import rows, windows
-from mcu_deploy.plan.operators.types import Distances, Kernel, Lowered, Reason, helium, portable, zero_point
+from mcu_deploy.plan.operators.types import (
+    Distances,
+    Kernel,
+    Lowered,
+    Reason,
+    dsp,
+    helium,
+    portable,
+    zero_point,
+)
 from mcu_deploy.plan.operators.window import convolution_window
 from mcu_deploy.plan.types import Constant
 
@@ -187,6 +196,11 @@ def _helium_rows(reason: str | Reason) -> Kernel:
     return helium("md_helium_rows", reason, lower, headers, sources, overlap=rows(2))
 
 
+def _dsp_rows(reason: str | Reason) -> Kernel:
+    headers, sources = ("md_dsp_matmul_s8.h",), ("dsp/md_dsp_matmul_s8.c",)
+    return dsp("md_dsp_rows", reason, convolution_dsp.lower_rows, headers, sources, overlap=rows(4))
+
+
 def _without_groups(graph: Graph, operator: Operator) -> str | None:
     if convolution_groups(graph, operator) > 1:
         return None
@@ -248,6 +262,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "CONV_2D": (
         WIDE,
         _helium_rows(_convolution_as_rows),
+        _dsp_rows(_convolution_as_rows),
         _rows(_convolution_as_rows),
         _HELIUM_GATHERED,
         _gathered("any window: gathered into rows of a matrix", lower_convolution),
@@ -263,6 +278,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "FULLY_CONNECTED": (
         WIDE,
         _helium_rows("each batch is a row of a matrix"),
+        _dsp_rows("each batch is a row of a matrix"),
         _rows("each batch is a row of a matrix"),
     ),
 }

@@ -17,6 +17,7 @@ from mcu_deploy.plan.types import Constant, View
 
 PORTABLE = "portable"
 HELIUM = "helium"
+DSP = "dsp"
 # Not on the core: the driver runs a command stream of Vela's. Its sources are the source set of the driver.
 ETHOS_U = "ethos-u"
 
@@ -147,6 +148,28 @@ def helium(
         header=f"{function}_s8.h",
         headers=("md_helium.h", "md_requantize.h", *headers),
         sources=(f"helium/{function}_s8.c", *sources),
+        reason=always(reason) if isinstance(reason, str) else reason,
+        lower=lower,
+        struct=f"{function}_s8_t",
+        overlap=overlap,
+    )
+
+
+def dsp(
+    function: str,
+    reason: str | Reason,
+    lower: Lowering,
+    headers: tuple[str, ...] = (),
+    sources: tuple[str, ...] = (),
+    overlap: Overlap | None = None,
+) -> Kernel:
+    """A kernel for int8 with the DSP extension, with constants in an order of its own; see ``portable``."""
+    return Kernel(
+        implementation=DSP,
+        function=f"{function}_s8",
+        header=f"{function}_s8.h",
+        headers=("md_dsp.h", "md_requantize.h", *headers),
+        sources=(f"dsp/{function}_s8.c", *sources),
         reason=always(reason) if isinstance(reason, str) else reason,
         lower=lower,
         struct=f"{function}_s8_t",

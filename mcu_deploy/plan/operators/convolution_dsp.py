@@ -1,0 +1,100 @@
+"""Packing of weights for the kernels of convolutions and FULLY_CONNECTED with the DSP extension."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.plan.arithmetic import INT32_MAX
+from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
+from mcu_deploy.plan.operators.types import Lowered
+from mcu_deploy.plan.types import Constant
+
+# These repeat md_dsp_matmul_s8.h.
+MATMUL_CHANNELS = 2
+MATMUL_ROWS = 4  # MD_DSP_MATMUL_ROWS
+
+
+def row_bytes(depth: int) -> int:
+    """``MD_DSP_MATMUL_ROW_BYTES``."""
+    return (depth + 1) // 2 * 4
+
+
+def _element_order(depth: int) -> list[int]:
+    """The elements of a row by pairs, as md_dsp_matmul_s8.h says; ``depth`` stands for a zero."""
+    whole = depth - depth % 4
+    order = [first + step for first in range(0, whole, 4) for step in (0, 2, 1, 3)]
+    tails: dict[int, tuple[int, ...]] = {0: (), 1: (0, 1), 2: (0, 1), 3: (0, 2, 1, 3)}
+    return order + [whole + step for step in tails[depth % 4]]
+
+
+def is_direct(filters: Filters) -> bool:
+    """Whether md_dsp.h's short requantisation gives the right bits: ``direct`` in the kernels' structs."""
+    sums = np.abs(filters.weights.astype(np.int64)).sum(axis=1)
+    largest = np.abs(filters.bias.astype(np.int64)) + 128 * sums
+    shifts = [-one.shift for one in filters.multipliers]
+    if min(shifts) < 1 or any(one.significand == 0 for one in filters.multipliers):
+        return False
+    offset = abs(2 * filters.output_zero_point + 1)
+    return all(
+        int(size) + 1 + (offset << (shift - 1)) <= INT32_MAX
+        for size, shift in zip(largest, shifts, strict=True)
+    )
+
+
+def channel_bytes(values: npt.ArrayLike, dtype: str, channels: int) -> npt.NDArray[np.int8]:
+    """The bytes of one value a channel as (blocks, bytes of a block), padded with zeros."""
+    array = np.asarray(values, dtype)
+    padded = np.concatenate([array, np.zeros(-len(array) % channels, dtype)])
+    return padded.reshape(-1, channels).view(np.int8)
+
+
+def pack_matmul(filters: Filters) -> npt.NDArray[np.int8]:
+    """All constants of ``md_dsp_matmul_t``, block after block."""
+    weights = filters.weights
+    channels, depth = weights.shape
+    padded = np.pad(weights, ((0, -channels % MATMUL_CHANNELS), (0, 1)))
+    ordered = padded[:, _element_order(depth)].reshape(-1, MATMUL_CHANNELS, row_bytes(depth) // 2)
+    shifts = channel_bytes([one.shift for one in filters.multipliers], "i1", MATMUL_CHANNELS)
+    parts = [
+        channel_bytes(filters.bias, "<i4", MATMUL_CHANNELS),
+        ordered.transpose(0, 2, 1).reshape(len(ordered), -1),
+        channel_bytes([2 * one.significand for one in filters.multipliers], "<u4", MATMUL_CHANNELS),
+        np.pad(shifts, ((0, 0), (0, 2))),
+    ]
+    return np.concatenate(parts, axis=1).reshape(-1)
+
+
+def output_fields(filters: Filters) -> dict[str, int | str]:
+    """The fields about the output that every struct has."""
+    low, high = filters.activation
+    return {
+        "direct": int(is_direct(filters)),
+        "output_zero_point": filters.output_zero_point,
+        "activation_min": low,
+        "activation_max": high,
+    }
+
+
+def matmul(prefix: str, filters: Filters, origin: int) -> tuple[dict[str, int | str], tuple[Constant, ...]]:
+    """The fields of an ``md_dsp_matmul_t``, and the array that it refers to."""
+    constant = Constant(f"{prefix}_blocks", pack_matmul(filters), origin)
+    fields: dict[str, int | str] = {
+        "blocks": constant.name,
+        "depth": filters.weights.shape[1],
+        "channels": filters.channels,
+        **output_fields(filters),
+    }
+    return {f"matmul.{name}": value for name, value in fields.items()}, (constant,)
+
+
+def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """A FULLY_CONNECTED, or a CONV_2D whose windows lie in memory as rows, for ``md_dsp_rows_s8``."""
+    weights = filter_data(graph, operator)
+    channels = weights.shape[0]
+    filters = fold(graph, operator, weights.reshape(channels, -1))
+    parameters, constants = matmul(prefix, filters, operator.inputs[1])
+    rows = graph.tensors[operator.outputs[0]].elements // channels
+    lanes = 1 if rows == 1 else MATMUL_ROWS
+    return Lowered({**parameters, "rows": rows}, constants, lanes * row_bytes(filters.weights.shape[1]))
