@@ -16,6 +16,14 @@
 #define MD_DSP 0
 #endif
 
+/* Of a function that is all assembly, in registers that the compiler may not count on. GCC would look
+ * into it for those that it changes. */
+#if defined(__clang__)
+#define MD_DSP_NAKED __attribute__((naked, noinline))
+#else
+#define MD_DSP_NAKED __attribute__((naked, noinline, noipa))
+#endif
+
 /* Four int8 from any address: these cores load words from odd addresses. */
 static inline uint32_t md_dsp_load(const int8_t *from) {
     uint32_t word;
@@ -79,18 +87,19 @@ static inline int32_t md_dsp_saturate(int32_t x) {
 #endif
 }
 
-/* From an accumulator to an output value, not limited yet, for the channels that `direct` in a
- * kernel's struct promises: `shift` is the shift to the right, 1 to 31, and `offset` is
- * md_dsp_offset of it. The negative x loses one as in md_rounding_divide_by_pot; the half that it
- * rounds with and the zero point are added before the shift. */
-static inline int32_t md_dsp_requantize(int32_t acc, uint32_t doubled, int32_t offset,
-                                        int32_t shift) {
-    const int32_t x = md_dsp_high_mul(acc, doubled);
-    return (x + (x >> 31) + offset) >> shift;
+/* What md_dsp_requantize is told of the output's zero point. */
+static inline int32_t md_dsp_code(int32_t zero_point) {
+    return 2 * zero_point + 1;
 }
 
-static inline int32_t md_dsp_offset(int32_t zero_point, int32_t shift) {
-    return (int32_t)((uint32_t)(2 * zero_point + 1) << (shift - 1));
+/* From an accumulator to an output value, not limited yet, for the channels that `direct` in a
+ * kernel's struct promises: `shift` is the shift to the right, 1 to 31. A negative value loses one as
+ * in md_rounding_divide_by_pot; half of what is shifted out and the zero point are added before the
+ * shift. */
+static inline int32_t md_dsp_requantize(int32_t acc, uint32_t doubled, int32_t code,
+                                        int32_t shift) {
+    const int32_t x = md_dsp_high_mul(acc, doubled);
+    return (x + (x >> 31) + (int32_t)((uint32_t)code << (shift - 1))) >> shift;
 }
 
 #endif
