@@ -14,19 +14,31 @@ import firmware
 import numpy as np
 import pytest
 from firmware import Runs, TargetRun, Unit
-from harness import assert_same, corner_inputs, target_params
+from harness import DSP_TARGETS, TARGETS, assert_same, corner_inputs, target_params
 from references import references
 
 from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
 from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.plan.kernels import KERNELS
-from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
+from mcu_deploy.plan.operators.types import DSP, HELIUM, PORTABLE
 from mcu_deploy.plan.planner import make_plan
 from mcu_deploy.plan.types import Allocation, Plan
 from mcu_deploy.reference.tflm import ReferenceRun
 
 S8, S16, S32, F32 = DataType.INT8, DataType.INT16, DataType.INT32, DataType.FLOAT32
-PLAN_TARGETS = {"host": PORTABLE, "host-helium": HELIUM, "qemu": HELIUM}
+PLAN_TARGETS = {
+    "host": PORTABLE,
+    "host-helium": HELIUM,
+    "qemu": HELIUM,
+    "host-dsp": DSP,
+    "cortex-m4": DSP,
+}
+
+
+RUNS: Mapping[str, Callable[[Sequence[Unit]], list[list[TargetRun]]]] = {
+    "qemu": firmware.run_on_qemu,
+    "cortex-m4": functools.partial(firmware.run_on_qemu, board_name="mps2-an386"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,7 +81,7 @@ def convolution(
     return Case(f"{name} {shape} {channels} {window} {dtype.value} {options or ''}", build, loose)
 
 
-def dense(rows: int, depth: int, units: int, dtype: DataType = S8, loose: int = 4) -> Case:
+def dense(rows: int, depth: int, units: int, dtype: DataType = S8, loose: int = 8) -> Case:
     def build(builder: GraphBuilder) -> int:
         return builder.fully_connected(image(builder, (rows, depth), dtype), units)
 
@@ -128,11 +140,11 @@ def prelu(dtype: DataType) -> Case:
 
 # Channels that are odd, fill vectors, and do not; windows that begin before the input, and skip.
 CASES: tuple[Case, ...] = (
-    convolution("rows", (2, 5, 3, 7), 13, (1, 1), loose=4),
-    convolution("rows", (1, 6, 4, 33), 8, (1, 1), loose=4),
+    convolution("rows", (2, 5, 3, 7), 13, (1, 1), loose=None),
+    convolution("rows", (1, 6, 4, 33), 8, (1, 1), loose=None),
     convolution("rows", (1, 4, 4, 16), 32, (1, 1), loose=None),
-    convolution("rows", (1, 4, 4, 32), 32, (1, 1), loose=4),
-    convolution("rows", (3, 2, 2, 5), 9, (2, 2), padding="VALID", loose=4),
+    convolution("rows", (1, 4, 4, 32), 32, (1, 1), loose=8),
+    convolution("rows", (3, 2, 2, 5), 9, (2, 2), padding="VALID", loose=8),
     convolution("window", (1, 9, 7, 1), 5, (3, 3)),
     convolution("window", (2, 7, 5, 3), 4, (3, 2), padding="VALID"),
     convolution("window", (2, 8, 9, 16), 16, (3, 3), loose=None, stride=(2, 2)),
@@ -250,7 +262,7 @@ def units(plan_target: str) -> dict[int, list[Placed]]:
         plan = make_plan(graph, plan_target)
         for source, before in plan.steps[0].overlaps.items():
             distances = [before]
-            if case.loose is not None:
+            if case.loose is not None and (before > 0 or case.loose == 0):
                 distances.append(before - case.loose - graph.tensors[source].dtype.bytes)
             for distance in distances:
                 unit = Unit(graph, placed(graph, plan, source, distance), runs)
@@ -268,18 +280,19 @@ def difference(wanted: Sequence[ReferenceRun], results: Sequence[TargetRun]) -> 
     return ""
 
 
-@pytest.mark.parametrize("target", target_params())
+@pytest.mark.parametrize("target", target_params((*TARGETS, *DSP_TARGETS)))
 def test_an_output_may_overlap_an_input_so_far_and_no_farther(target: str) -> None:
     cases = units(PLAN_TARGETS[target])
     flat = [(number, one) for number, some in cases.items() for one in some]
-    run = firmware.run_on_qemu if target == "qemu" else firmware.run_on_host
+    run = RUNS.get(target, firmware.run_on_host)
     results = run([one.unit for _, one in flat])
     wrong = []
     for (number, one), got in zip(flat, results, strict=True):
         found = difference(wanted()[number], got)
         if one.exact and found:
             wrong.append(f"{one.name}: {found}")
-        if not one.exact and not found:
+        # The plain C for Helium's constants may read more at once than Helium does.
+        if not one.exact and not found and target != "host-helium":
             wrong.append(f"{one.name}: nearer than stated, and nothing differs")
     assert not wrong, "\n".join(wrong)
 
@@ -293,7 +306,7 @@ def test_every_kernel_that_may_overlap_has_a_case() -> None:
     }
     tried = {
         (step.implementation, step.kernel)
-        for target in (PORTABLE, HELIUM)
+        for target in (PORTABLE, HELIUM, DSP)
         for graph in graphs()
         for step in make_plan(graph, target).steps
         if step.overlaps

@@ -198,7 +198,8 @@ def _helium_rows(reason: str | Reason) -> Kernel:
 
 def _dsp_rows(reason: str | Reason) -> Kernel:
     headers, sources = ("md_dsp_matmul_s8.h",), ("dsp/md_dsp_matmul_s8.c",)
-    return dsp("md_dsp_rows", reason, convolution_dsp.lower_rows, headers, sources, overlap=rows(4))
+    overlap = rows(convolution_dsp.MATMUL_ROWS, reads_first=True)
+    return dsp("md_dsp_rows", reason, convolution_dsp.lower_rows, headers, sources, overlap)
 
 
 def _without_groups(graph: Graph, operator: Operator) -> str | None:
@@ -214,6 +215,16 @@ _HELIUM_GATHERED = helium(
     ("md_helium_matmul_s8.h", "md_window.h"),
     ("helium/md_helium_matmul_s8.c",),
     overlap=windows(convolution_window, convolution_helium.CONV2D_ROWS, by_line=False),
+)
+
+
+_DSP_GATHERED = dsp(
+    "md_dsp_conv2d",
+    _without_groups,
+    convolution_dsp.lower_convolution,
+    ("md_dsp_matmul_s8.h", "md_window.h"),
+    ("dsp/md_dsp_matmul_s8.c",),
+    overlap=windows(convolution_window, convolution_dsp.MATMUL_ROWS, by_line=False),
 )
 
 
@@ -265,6 +276,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         _dsp_rows(_convolution_as_rows),
         _rows(_convolution_as_rows),
         _HELIUM_GATHERED,
+        _DSP_GATHERED,
         _gathered("any window: gathered into rows of a matrix", lower_convolution),
     ),
     "DEPTHWISE_CONV_2D": (

@@ -8,7 +8,8 @@ import numpy.typing as npt
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.arithmetic import INT32_MAX
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
-from mcu_deploy.plan.operators.types import Lowered
+from mcu_deploy.plan.operators.types import Lowered, zero_point
+from mcu_deploy.plan.operators.window import convolution_window
 from mcu_deploy.plan.types import Constant
 
 # These repeat md_dsp_matmul_s8.h.
@@ -98,3 +99,25 @@ def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     rows = graph.tensors[operator.outputs[0]].elements // channels
     lanes = 1 if rows == 1 else MATMUL_ROWS
     return Lowered({**parameters, "rows": rows}, constants, lanes * row_bytes(filters.weights.shape[1]))
+
+
+def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """A CONV_2D without groups for ``md_dsp_conv2d_s8``."""
+    source = graph.tensors[operator.inputs[0]]
+    sliding = convolution_window(graph, operator)
+    weights = filter_data(graph, operator)
+    filters = fold(graph, operator, weights.reshape(weights.shape[0], -1))
+    parameters, constants = matmul(prefix, filters, operator.inputs[1])
+    depth = filters.weights.shape[1]
+    return Lowered(
+        {
+            **parameters,
+            **sliding.parameters(),
+            "batches": source.shape[0],
+            "input_channels": source.shape[3],
+            "run": sliding.filter[1] if sliding.dilation[1] == 1 else 1,
+            "input_zero_point": zero_point(source),
+        },
+        constants,
+        MATMUL_ROWS * row_bytes(depth) + depth,
+    )

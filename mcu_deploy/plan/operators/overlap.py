@@ -60,8 +60,8 @@ def _may_alias(one: DataType, other: DataType) -> bool:
     return one is other or DataType.INT8 in (one, other)
 
 
-def rows(block: int) -> Overlap:
-    """For a matrix product that makes ``block`` rows at a time, and reads those until the last is made."""
+def rows(block: int, reads_first: bool = False) -> Overlap:
+    """For a matrix product that makes ``block`` rows at a time; ``reads_first``: see ``distance``."""
 
     def overlap(graph: Graph, operator: Operator) -> Distances:
         source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
@@ -69,7 +69,7 @@ def rows(block: int) -> Overlap:
         first = np.arange(0, count, block, dtype=np.int64)
         last = np.minimum(first + block, count)
         reads, writes = first * (source.bytes // count), last * (result.bytes // count)
-        return {operator.inputs[0]: distance(reads, writes, reads_first=False)}
+        return {operator.inputs[0]: distance(reads, writes, reads_first)}
 
     return overlap
 
