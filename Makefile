@@ -34,7 +34,7 @@ format: setup-dev
 	$(BIN)/clang-format -i $$(git ls-files '*.c' '*.cc' '*.h')
 
 bench: setup
-	$(BIN)/python benchmarks/deployments.py
+	$(BIN)/python benchmarks/instructions.py
 
 # Hostile command and weight streams for the NPU's model, on one core for FUZZ_SECONDS each. Needs clang and
 # its libFuzzer (Debian: clang, libclang-rt-dev). What breaks the model is left in build/fuzz as crash-*.

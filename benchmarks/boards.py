@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from itertools import product
 from pathlib import Path
 
-from deployments import DEFAULT_MODELS, noise
+from measured import noise
 
 from mcu_deploy.boards.layout import format_bytes
 from mcu_deploy.boards.reader import board_names, load_board
@@ -39,6 +39,7 @@ from mcu_deploy.tflm.library import DIR_VARIABLE, find_library
 from mcu_deploy.tflm.plan import TFLM
 from mcu_deploy.verify.document import empty_document
 
+DEFAULT_MODELS = ("kws-demo", "kws-micronet-l", "kws-micronet-m", "ad-micronet-s")
 HARDWARE = "the board itself"
 MODELS = (*DEFAULT_MODELS, "audio-sound-event-1.0.2")
 _NEEDS = re.compile(r": ([0-9]+) bytes \([^)]*\) needed; (.*)")
