@@ -12,7 +12,7 @@ import click
 
 from mcu_deploy.boards.types import TRANSPORTS
 from mcu_deploy.cli.failure import as_error
-from mcu_deploy.cli.options import JSON_OPTION, Seconds, json_text
+from mcu_deploy.cli.options import JSON_OPTION, OPTIMISE_OPTION, Seconds, json_text
 from mcu_deploy.cli.report import report
 from mcu_deploy.detect import SMOOTH_SECONDS, SUPPRESS_SECONDS
 from mcu_deploy.errors import UsageError
@@ -22,7 +22,6 @@ from mcu_deploy.pipeline import deploy as pipeline
 from mcu_deploy.pipeline.generate import generate as generate_project
 from mcu_deploy.pipeline.options import DeployOptions, GenerateOptions, RunOptions
 from mcu_deploy.pipeline.progress import Progress
-from mcu_deploy.plan.types import Optimise
 from mcu_deploy.verify.document import empty_document, error_entry
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -96,11 +95,7 @@ _GENERATE_OPTIONS = _options(
         show_default=True,
         help="aot (compiled ahead of time), or tflm: TFLite Micro, as you have built it (docs/tflm.md).",
     ),
-    click.option(
-        "--optimise",
-        type=click.Choice([one.value for one in Optimise]),
-        help="What the runtime aot strives for. Default: balanced.",
-    ),
+    OPTIMISE_OPTION,
     click.option(
         "--tflm-arena",
         type=click.IntRange(1, 2**31 - 16),

@@ -6,21 +6,24 @@ from typing import Any
 
 import click
 
-from mcu_deploy.cli.options import JSON_OPTION, json_text
+from mcu_deploy.cli.options import JSON_OPTION, OPTIMISE_OPTION, json_text
 from mcu_deploy.cli.table import table
 from mcu_deploy.pipeline.inspection import inspect_model
+from mcu_deploy.plan.types import DEFAULT_OPTIMISE, Optimise
 from mcu_deploy.registry.locate import resolve_model
 
 
 @click.command()
 @click.argument("model")
+@click.option("--board", default="corstone-300", show_default=True, help="That it would run on.")
+@OPTIMISE_OPTION
 @JSON_OPTION
-def inspect(model: str, as_json: bool) -> None:
+def inspect(model: str, board: str, optimise: str | None, as_json: bool) -> None:
     """Operators, shapes, quantisation, MACs, weights, arena, and what runs where.
 
     MODEL is a .tflite file or a known model's name (mcu-deploy models list).
     """
-    document = inspect_model(resolve_model(model))
+    document = inspect_model(resolve_model(model), board, Optimise(optimise or DEFAULT_OPTIMISE))
     click.echo(json_text(document) if as_json else _text(document))
 
 
@@ -48,11 +51,29 @@ def _text(document: dict[str, Any]) -> str:
     if document["arena_bytes"] is not None:
         total += f", arena {document['arena_bytes']:,} bytes"
     parts.append(total)
+    if document["choices"]:
+        parts.append(_choices(document))
     if document["vela"]:
         parts.append(f"on an Ethos-U: mcu-deploy tune compares its configurations (Vela {document['vela']})")
     if document["problems"]:
         parts.append("cannot be deployed:\n" + "\n".join(f"  - {line}" for line in document["problems"]))
     return "\n\n".join(parts)
+
+
+def _choices(document: dict[str, Any]) -> str:
+    """What --optimise would make of it."""
+    rows = [
+        [
+            choice["optimise"] + (" *" if choice["optimise"] == document["optimise"] else ""),
+            f"{choice['arena_bytes']:,}",
+            f"{choice['constant_bytes']:,}",
+            str(choice["steps"]),
+            str(len(choice["kernels"])),
+        ]
+        for choice in document["choices"]
+    ]
+    header = ["--optimise", "arena", "constants", "steps", "kernels"]
+    return f"on {document['board']} (*: shown above)\n" + table(header, rows, right=(1, 2, 3, 4))
 
 
 def _count(macs: int | None) -> str:

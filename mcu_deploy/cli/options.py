@@ -8,7 +8,14 @@ from typing import Any
 
 import click
 
+from mcu_deploy.plan.types import DEFAULT_OPTIMISE, Optimise
+
 JSON_OPTION = click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout.")
+OPTIMISE_OPTION = click.option(
+    "--optimise",
+    type=click.Choice([one.value for one in Optimise]),
+    help=f"What the runtime aot strives for (docs/optimise.md). Default: {DEFAULT_OPTIMISE.value}.",
+)
 
 
 def json_text(document: object) -> str:

@@ -46,7 +46,7 @@ from mcu_deploy.pipeline.project import (
     plan_for,
 )
 from mcu_deploy.plan.memory import align
-from mcu_deploy.plan.types import Optimise
+from mcu_deploy.plan.types import DEFAULT_OPTIMISE, Optimise
 from mcu_deploy.registry.cards import ModelCard, card_by_hash
 from mcu_deploy.registry.locate import resolve_model
 from mcu_deploy.tflm.plan import TFLM
@@ -118,7 +118,7 @@ def prepare(options: GenerateOptions, progress: Progress) -> Prepared:
             raise UsageError("--stream needs a front end", "choose one with --frontend NAME|FILE")
     npu = _compile(options, board, data, graph, progress)
     with progress.step("plan"):
-        optimise = Optimise(options.optimise or "balanced")
+        optimise = Optimise(options.optimise or DEFAULT_OPTIMISE)
         plan = plan_for(options.runtime, graph, board, npu, optimise, options.tflm_arena)
     name = card.name if card else _slug(graph.name)
     project = Project(
@@ -305,7 +305,7 @@ def _constant_bytes(project: Project) -> int:
 def _folder_name(model: str, options: GenerateOptions, board: Board) -> str:
     npu = "" if options.npu == "none" else f"-{options.npu}"
     runtime = f"-{TFLM}" if options.runtime == TFLM else ""
-    optimise = f"-{options.optimise}" if options.optimise not in (None, "balanced") else ""
+    optimise = f"-{options.optimise}" if options.optimise not in (None, DEFAULT_OPTIMISE.value) else ""
     transport = f"-{options.transport}" if options.transport not in (None, board.transport) else ""
     stream = "-stream" if options.stream else ""
     return f"{model}-{board.name}{npu}{runtime}{optimise}{stream}{transport}"
@@ -404,6 +404,7 @@ def _state(prepared: Prepared) -> dict[str, Any]:
         "removed": {str(index): reason for index, reason in plan.removed.items()},
         "memory": {
             "arena_bytes": plan.arena_bytes,
+            "arena_least": plan.arena_least,
             "allocations": [asdict(allocation) for allocation in plan.allocations],
             "regions": {part: asdict(memory) for part, memory in prepared.layout.regions.items()},
         },

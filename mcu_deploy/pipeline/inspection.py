@@ -5,40 +5,53 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from mcu_deploy.boards.reader import load_board
+from mcu_deploy.boards.types import Board
 from mcu_deploy.graph.checks import findings, rejected
 from mcu_deploy.graph.ir import Graph, Operator, Tensor
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.graph.reader import parse_with_defects, read_model_bytes
 from mcu_deploy.graph.text import printable
 from mcu_deploy.npu.vela import PACKAGE as VELA_PACKAGE
+from mcu_deploy.plan.kernels import target_of
 from mcu_deploy.plan.planner import make_plan
-from mcu_deploy.plan.types import Plan
+from mcu_deploy.plan.types import Optimise, Plan
 from mcu_deploy.registry.cards import card_by_hash
 from mcu_deploy.tools import package_version
 
 
-def inspect_model(path: Path) -> dict[str, Any]:
+def inspect_model(path: Path, board: str, optimise: Optimise) -> dict[str, Any]:
     """Everything that can be said of a model without building it.
 
+    Args:
+        path: of the model.
+        board: that it would run on, a name or a TOML file.
+        optimise: what its deployment would strive for.
+
     Raises:
+        InputError: there is no such board.
         ModelError: the file is damaged, or has tensors that cannot be read; then with all that stands in the
             way. What merely cannot be deployed is listed under ``problems``.
     """
     graph, defects = parse_with_defects(read_model_bytes(path), path.stem)
     if defects:
         raise rejected(graph, findings(graph, defects))
-    return inspect_graph(graph)
+    return inspect_graph(graph, load_board(board), optimise)
 
 
-def inspect_graph(graph: Graph) -> dict[str, Any]:
+def inspect_graph(graph: Graph, board: Board, optimise: Optimise) -> dict[str, Any]:
     """As ``inspect_model``, of a model that has been read."""
     card = card_by_hash(graph.sha256)
-    plan, problems = _plan(graph)
+    problems = [f"{one.text}; {one.way_out}" for one in findings(graph)]
+    plans = {} if problems else {one: make_plan(graph, target_of(board.core), one) for one in Optimise}
+    plan = plans.get(optimise)
     operators = [_operator(graph, operator, plan) for operator in graph.operators]
     return {
         "name": graph.name,
         "sha256": graph.sha256,
         "card": card.name if card else None,
+        "board": board.name,
+        "optimise": optimise.value,
         "inputs": [_tensor(graph.tensors[index]) for index in graph.inputs],
         "outputs": [_tensor(graph.tensors[index]) for index in graph.outputs],
         "operators": operators,
@@ -46,6 +59,7 @@ def inspect_graph(graph: Graph) -> dict[str, Any]:
         "weight_bytes": sum(operator["weight_bytes"] for operator in operators),
         "arena_bytes": plan.arena_bytes if plan else None,
         "constant_bytes": plan.constant_bytes if plan else None,
+        "choices": [_choice(one, made) for one, made in plans.items()],
         "problems": problems,
         "vela": package_version(VELA_PACKAGE),
     }
@@ -57,11 +71,16 @@ def _total(macs: list[int | None]) -> int | None:
     return sum(known) if len(known) == len(macs) else None
 
 
-def _plan(graph: Graph) -> tuple[Plan | None, list[str]]:
-    found = findings(graph)
-    if found:
-        return None, [f"{one.text}; {one.way_out}" for one in found]
-    return make_plan(graph), []
+def _choice(optimise: Optimise, plan: Plan) -> dict[str, Any]:
+    """What a deployment that strives for something comes to."""
+    return {
+        "optimise": optimise.value,
+        "arena_bytes": plan.arena_bytes,
+        "arena_least": plan.arena_least,
+        "constant_bytes": plan.constant_bytes,
+        "steps": len(plan.steps),
+        "kernels": sorted({one.kernel for step in plan.steps for one in (step, *step.calls)}),
+    }
 
 
 def _operator(graph: Graph, operator: Operator, plan: Plan | None) -> dict[str, Any]:

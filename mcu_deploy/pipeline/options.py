@@ -26,7 +26,7 @@ class GenerateOptions:
         npu_model: the functional model in the firmware: ``auto`` (where no NPU answers), ``on`` or ``off``;
             None for ``auto``.
         runtime: ``aot`` or ``tflm``.
-        optimise: one of ``Optimise``; None for ``balanced``.
+        optimise: one of ``Optimise``; None for ``DEFAULT_OPTIMISE``.
         tflm_arena: bytes of the arena with ``tflm``, or None for an estimate.
         frontend: preset, TOML file, ``none``, or None for what the model's card says.
         output_dir: the project folder, or None for the default.

@@ -21,11 +21,12 @@ from mcu_deploy.plan.memory import align
 from mcu_deploy.plan.operators.types import ETHOS_U, PORTABLE
 from mcu_deploy.plan.placing import VIEW_REASON, add_views, operator_views
 from mcu_deploy.plan.planner import initial_state, make_step, read_behind
-from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
+from mcu_deploy.plan.selection import Choice, choose_kernels
+from mcu_deploy.plan.types import DEFAULT_OPTIMISE, Allocation, Constant, Optimise, Plan, Step, View
 
 
 def make_compiled_plan(
-    original: Graph, compiled: Compiled, target: str = PORTABLE, optimise: Optimise = Optimise.BALANCED
+    original: Graph, compiled: Compiled, target: str = PORTABLE, optimise: Optimise = DEFAULT_OPTIMISE
 ) -> Plan:
     """Decides everything that is decided before C is written.
 
@@ -38,17 +39,20 @@ def make_compiled_plan(
     Returns:
         A plan whose tensors are those of ``compiled.graph`` and whose operators are the original's.
     """
-    implementations = (*TARGETS[target], ETHOS_U)
     steps: list[Step] = []
     views: dict[int, View] = {}
     removed: dict[int, str] = {}
+    performed: list[Operator] = []
     for operator in compiled.graph.operators:
         found = operator_views(compiled.graph, operator)
         if found is not None and _lie_there(compiled, operator, found):
             add_views(views, operator, found)
             removed |= dict.fromkeys(performed_operators(original, operator), VIEW_REASON)
         else:
-            steps.append(_step(original, compiled, operator, len(steps), implementations))
+            performed.append(operator)
+    chosen = choose_kernels(compiled.graph, performed, (*TARGETS[target], ETHOS_U), optimise)
+    for operator in performed:
+        steps.append(_step(original, compiled, operator, len(steps), chosen[operator.index]))
     steps = shared_constants(steps)
     state = initial_state(compiled.graph)
     places = _places(compiled, steps, views, state)
@@ -59,11 +63,9 @@ def make_compiled_plan(
     return Plan(tuple(steps), tuple(places), views, end + read_behind(steps), removed, state)
 
 
-def _step(
-    original: Graph, compiled: Compiled, operator: Operator, index: int, implementations: tuple[str, ...]
-) -> Step:
+def _step(original: Graph, compiled: Compiled, operator: Operator, index: int, choice: Choice) -> Step:
     performed = performed_operators(original, operator)
-    step = make_step(compiled.graph, operator, index, implementations)
+    step = make_step(compiled.graph, operator, index, choice)
     if operator.kind != NPU_OPERATOR:
         return replace(step, operators=performed)
     macs = [operator_macs(original, original.operators[one]) or 0 for one in performed]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.kernels import JOINS, VIEWS
@@ -18,6 +19,14 @@ from mcu_deploy.plan.types import View
 VIEW_REASON = "the same bytes under another name"
 NAME_REASON = "nothing to compute: it names or initialises state"
 JOIN_REASON = "its inputs are made in their places"
+
+
+class Joining(Enum):
+    """Where inputs are made in their places in an output: what is joined early must be kept as a whole."""
+
+    NEVER = "never"
+    FREE = "where that does not raise the peak of memory"
+    ALWAYS = "wherever it can be"
 
 
 @dataclass(frozen=True)
@@ -52,12 +61,8 @@ def add_views(views: dict[int, View], operator: Operator, found: Sequence[View])
         views[tensor] = View(root.tensor, root.offset + view.offset)
 
 
-def find_places(graph: Graph, operators: Sequence[Operator]) -> Places:
-    """Which operators need no step, and where their tensors lie.
-
-    Inputs are made in their places only where that does not raise the peak of memory: what is joined early
-    must be kept as a whole.
-    """
+def find_places(graph: Graph, operators: Sequence[Operator], joining: Joining = Joining.FREE) -> Places:
+    """Which operators need no step, and where their tensors lie."""
     places = Places()
     for operator in operators:
         found = operator_views(graph, operator)
@@ -67,11 +72,14 @@ def find_places(graph: Graph, operators: Sequence[Operator]) -> Places:
     least = _peak(graph, operators, places)
     for operator in operators:
         rule = JOINS.get(operator.kind)
-        if rule is None or operator.index in places.removed:
+        if rule is None or operator.index in places.removed or joining is Joining.NEVER:
             continue
         offsets = rule(graph, operator)
         tried = None if offsets is None else _join(graph, operators, places, operator, offsets)
-        if tried is not None and (reached := _peak(graph, operators, tried)) <= least:
+        if tried is None:
+            continue
+        reached = _peak(graph, operators, tried)
+        if reached <= least or joining is Joining.ALWAYS:
             places, least = tried, reached
     return places
 

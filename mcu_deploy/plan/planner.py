@@ -8,16 +8,17 @@ from dataclasses import replace
 from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.graph.macs import operator_macs
 from mcu_deploy.plan.chains import run_by_rows
-from mcu_deploy.plan.folding import fold_padding
-from mcu_deploy.plan.kernels import KERNELS, TARGETS
+from mcu_deploy.plan.folding import Folded, fold_padding
+from mcu_deploy.plan.kernels import TARGETS
 from mcu_deploy.plan.lifetimes import lifetimes, overlaps
 from mcu_deploy.plan.memory import ALIGNMENT, Buffer, Placement, plan_memory
 from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
-from mcu_deploy.plan.placing import completed_tensors, find_places
-from mcu_deploy.plan.types import Allocation, Constant, Optimise, Plan, Step, View
+from mcu_deploy.plan.placing import Joining, Places, completed_tensors, find_places
+from mcu_deploy.plan.selection import Choice, choose_kernels
+from mcu_deploy.plan.types import DEFAULT_OPTIMISE, Allocation, Constant, Optimise, Plan, Step, View
 
 
-def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = Optimise.BALANCED) -> Plan:
+def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = DEFAULT_OPTIMISE) -> Plan:
     """Decides everything that is decided before C is written.
 
     Args:
@@ -25,17 +26,34 @@ def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = Optimis
         target: one of ``kernels.TARGETS``: what the core can run.
         optimise: what to strive for.
     """
-    implementations = TARGETS[target]
     folded = fold_padding(graph)
+    plans = [
+        _planned(graph, folded, places, TARGETS[target], optimise)
+        for places in _placings(graph, folded, optimise)
+    ]
+    return min(plans, key=lambda plan: plan.arena_bytes)
+
+
+def _placings(graph: Graph, folded: Folded, optimise: Optimise) -> list[Places]:
+    """What may need no step: for speed as much as can; else also without joins, which may be smaller."""
+    if optimise is Optimise.SPEED:
+        return [find_places(graph, folded.operators, Joining.ALWAYS)]
     places = find_places(graph, folded.operators)
+    return [places, find_places(graph, folded.operators, Joining.NEVER)] if places.joined else [places]
+
+
+def _planned(
+    graph: Graph, folded: Folded, places: Places, implementations: tuple[str, ...], optimise: Optimise
+) -> Plan:
     completed = completed_tensors(folded.operators, places)
+    performed = [one for one in folded.operators if one.index not in places.removed]
+    chosen = choose_kernels(graph, performed, implementations, optimise)
     steps: list[Step] = []
-    for operator in folded.operators:
-        if operator.index not in places.removed:
-            step = make_step(graph, operator, len(steps), implementations)
-            absorbed = folded.absorbed.get(operator.index, ())
-            whole = completed.get(operator.index, ())
-            steps.append(replace(step, operators=(*absorbed, operator.index), completed=whole))
+    for operator in performed:
+        step = make_step(graph, operator, len(steps), chosen[operator.index])
+        absorbed = folded.absorbed.get(operator.index, ())
+        whole = completed.get(operator.index, ())
+        steps.append(replace(step, operators=(*absorbed, operator.index), completed=whole))
     plan = place_steps(graph, steps, places.views, places.removed, initial_state(graph))
     return with_less_memory(graph, plan) if optimise is Optimise.RAM else plan
 
@@ -96,37 +114,31 @@ def initial_state(graph: Graph) -> dict[int, int | Constant]:
     return state
 
 
-def make_step(graph: Graph, operator: Operator, index: int, implementations: tuple[str, ...]) -> Step:
-    """One operator's step: the first kernel of the list that can perform it."""
+def make_step(graph: Graph, operator: Operator, index: int, choice: Choice) -> Step:
+    """One operator's step, by the kernel that was chosen."""
     macs = operator_macs(graph, operator)
     assert macs is not None
-    for kernel in KERNELS[operator.kind]:
-        if kernel.implementation not in implementations:
-            continue
-        reason = kernel.reason(graph, operator)
-        if reason is None:
-            continue
-        lowered = kernel.lower(graph, operator, f"step{index}")
-        arguments = lowered.arguments
-        if arguments is None:
-            arguments = tuple(one for one in operator.inputs if one >= 0 and graph.tensors[one].data is None)
-        return Step(
-            index=index,
-            operators=(operator.index,),
-            kind=operator.kind,
-            kernel=kernel.function,
-            implementation=kernel.implementation,
-            reason=reason,
-            inputs=tuple(one for one in arguments if isinstance(one, int)),
-            outputs=operator.outputs,
-            arguments=arguments,
-            parameters=lowered.parameters,
-            constants=lowered.constants,
-            scratch_bytes=lowered.scratch_bytes,
-            macs=macs,
-            overlaps=kernel.overlap(graph, operator) if kernel.overlap else {},
-        )
-    raise AssertionError(f"no implementation of {operator.kind} among {implementations}")
+    kernel = choice.kernel
+    lowered = kernel.lower(graph, operator, f"step{index}")
+    arguments = lowered.arguments
+    if arguments is None:
+        arguments = tuple(one for one in operator.inputs if one >= 0 and graph.tensors[one].data is None)
+    return Step(
+        index=index,
+        operators=(operator.index,),
+        kind=operator.kind,
+        kernel=kernel.function,
+        implementation=kernel.implementation,
+        reason=choice.reason,
+        inputs=tuple(one for one in arguments if isinstance(one, int)),
+        outputs=operator.outputs,
+        arguments=arguments,
+        parameters=lowered.parameters,
+        constants=lowered.constants,
+        scratch_bytes=lowered.scratch_bytes,
+        macs=macs,
+        overlaps=kernel.overlap(graph, operator) if kernel.overlap else {},
+    )
 
 
 def read_behind(steps: Sequence[Step]) -> int:

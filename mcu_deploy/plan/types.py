@@ -19,6 +19,9 @@ class Optimise(Enum):
     SIZE = "size"
 
 
+DEFAULT_OPTIMISE = Optimise.BALANCED
+
+
 @dataclass(frozen=True, eq=False)
 class Constant:
     """A constant array of the model, as it will stand in C (already packed).

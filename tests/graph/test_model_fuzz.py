@@ -14,14 +14,17 @@ import numpy as np
 import pytest
 from graph_models import small_graph
 
+from mcu_deploy.boards.reader import load_board
 from mcu_deploy.errors import McuDeployError, ModelError
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import encode, model_values, write_model
 from mcu_deploy.pipeline.inspection import inspect_graph
+from mcu_deploy.plan.types import Optimise
 from mcu_deploy.reference.tflm import run_reference
 
+HOST = load_board("host")
 SLOWEST = 2.0
 MEMORY = 512 * 2**20
 NASTY = (0, 1, 2, 4, 0x7F, 0x80, 0xFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 0x10000, 0x7F800000, 0x80000000)
@@ -87,9 +90,9 @@ def survives(data: bytes) -> bool:
         for line in (error.message, error.hint, *error.details):
             assert line.isascii() and line.isprintable()
         if graph is not None:
-            assert inspect_graph(graph)["problems"]
+            assert inspect_graph(graph, HOST, Optimise.BALANCED)["problems"]
         return False
-    document = inspect_graph(graph)
+    document = inspect_graph(graph, HOST, Optimise.BALANCED)
     assert document["macs"] >= 0 and not document["problems"]
     assert write_model(parse_model(write_model(graph), "again")) == write_model(graph)
     return True

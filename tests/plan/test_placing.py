@@ -12,7 +12,7 @@ from mcu_deploy.graph.ir import Graph
 from mcu_deploy.plan import placing
 from mcu_deploy.plan.placing import JOIN_REASON
 from mcu_deploy.plan.planner import make_plan, observable_tensors, offset_of
-from mcu_deploy.plan.types import Plan, View
+from mcu_deploy.plan.types import Optimise, Plan, View
 
 
 def relu(builder: GraphBuilder, source: int) -> int:
@@ -149,10 +149,13 @@ def test_what_would_raise_the_peak_is_copied() -> None:
     assert quantised is not None
     alike = OutputQuantization(float(quantised.scale[0]), int(quantised.zero_point[0]))
     part = builder.conv_2d(image, 16, (1, 1), output=alike)
-    plan = make_plan(
-        builder.build([join(builder, small, builder.operator("RESHAPE", [part], new_shape=(1, -1)))])
-    )
+    flat = builder.operator("RESHAPE", [part], new_shape=(1, -1))
+    graph = builder.build([join(builder, small, flat)])
+    plan = make_plan(graph)
     assert kinds(plan)[-1] == "CONCATENATION"
+    fast = make_plan(graph, optimise=Optimise.SPEED)
+    assert "CONCATENATION" not in kinds(fast)
+    assert fast.arena_bytes > plan.arena_bytes
 
 
 @pytest.mark.parametrize(("size", "steps"), [(8, 1), (6, 2)])
