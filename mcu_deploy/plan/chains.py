@@ -7,13 +7,14 @@ give; then the cuts that reach it and cost least; then more rows a call where th
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.plan.lifetimes import lifetimes, overlaps
 from mcu_deploy.plan.memory import align
-from mcu_deploy.plan.rows import Flow, RowWindow, flow, row_window
+from mcu_deploy.plan.rows import Flow, RowWindow, feeds, flow, least_stripes, row_window
 from mcu_deploy.plan.types import Constant, Stage, Step, View
 
 # The longest segment that is tried, so that planning takes no longer than the square of the model's size.
@@ -69,12 +70,13 @@ class Chains:
         seen = {view.tensor for view in views.values()} | views.keys() | {*graph.inputs, *graph.outputs}
         readers = [tensor for step in steps for tensor in step.inputs]
         self.joined = [
-            self.windows[i] is not None
-            and self.windows[i + 1] is not None
+            one is not None
+            and other is not None
+            and feeds(one, other)
             and steps[i].outputs == steps[i + 1].inputs
             and readers.count(steps[i].outputs[0]) == 1
             and steps[i].outputs[0] not in seen
-            for i in range(len(steps) - 1)
+            for i, (one, other) in enumerate(itertools.pairwise(self.windows))
         ]
 
     def runs(self) -> list[range]:
@@ -83,7 +85,7 @@ class Chains:
         return [range(*ends) for ends in zip([0, *cuts], [*cuts, len(self.steps)], strict=True)]
 
     def segment(self, first: int, last: int, stripes: Sequence[int] | None = None) -> Segment:
-        """The steps from ``first`` to ``last``; without ``stripes`` a row at a time."""
+        """The steps from ``first`` to ``last``; without ``stripes`` as few rows a call as can be."""
         steps = self.steps[first : last + 1]
         kernels = align(max(step.scratch_bytes for step in steps))
         inside = {step.outputs[0] for step in steps[:-1]}
@@ -96,7 +98,7 @@ class Chains:
             shared = max((self._shared(pair, before) for pair, before in self.together[first]), default=0)
             return Segment(first, (), (), None, steps[0].scratch_bytes, alive + kernels - shared)
         windows = tuple(window for window in self.windows[first : last + 1] if window is not None)
-        chosen = tuple(stripes or [1] * len(steps))
+        chosen = tuple(stripes or least_stripes(windows))
         found = flow(windows, chosen)
         scratch = sum(_buffers(windows, found)) + kernels
         read, made = steps[0].inputs[0], steps[-1].outputs[0]
@@ -120,7 +122,7 @@ class Chains:
         return Step(
             index=index,
             operators=tuple(operator for step in named for operator in step.operators),
-            kind=" + ".join(step.kind for step in named),
+            kind=f"{named[0].kind} to {named[-1].kind}",
             kernel="md_rows_run",
             implementation=named[-1].implementation,
             reason=f"{len(named)} operators a few rows at a time; rows kept between them: {rows}",
@@ -157,11 +159,15 @@ def run_by_rows(
         state: the tensors that are always alive.
     """
     chains = Chains(graph, steps, views, state)
-    segments = [
-        {(i, k): chains.segment(i, k) for i in run for k in range(i, min(run.stop, i + LONGEST))}
-        for run in chains.runs()
-    ]
-    runs = list(zip(chains.runs(), segments, strict=True))
+    alone = [chains.segment(i, i) for i in range(len(steps))]
+    fixed = max((alone[run.start].peak for run in chains.runs() if len(run) == 1), default=0)
+    runs = []
+    for run in chains.runs():
+        made = {(i, i): alone[i] for i in run}
+        if any(alone[i].peak > fixed for i in run):
+            pairs = itertools.combinations(run, 2)
+            made |= {(i, k): chains.segment(i, k) for i, k in pairs if k - i < LONGEST}
+        runs.append((run, made))
     peak = max((_lowest_peak(run, made) for run, made in runs), default=0)
     merged: list[Step] = []
     for run, made in runs:
@@ -199,7 +205,7 @@ def _with_more_rows(chains: Chains, segment: Segment, peak: int) -> Segment:
         tried = [
             chains.segment(segment.first, last, [*segment.stripes[:i], more, *segment.stripes[i + 1 :]])
             for i, window in enumerate(segment.windows)
-            for more in {segment.stripes[i] + 1, 2 * segment.stripes[i]}
+            for more in {segment.stripes[i] + -(-segment.stripes[i] // 4), 2 * segment.stripes[i]}
             if more <= window.output_height
         ]
         better = [one for one in tried if one.cost < segment.cost and one.peak <= peak]

@@ -1,6 +1,7 @@
 """Operators that each feed only the next, run a few rows at a time: ``md_rows.h``, repeated in Python.
 
-Planning needs to know what C will do: how many rows of each operator's output are in memory at most.
+Planning needs to know what C will do: how many rows of each operator's output are in memory at most. The rows
+of an image that is one line (a 1-D convolution's) are its pixels.
 """
 
 from __future__ import annotations
@@ -16,12 +17,9 @@ from mcu_deploy.plan.types import Step
 _CALL = 250
 _MOVED = 4
 _ALONE = 2
+# No tensor is made in many more calls than this: memory would hardly be less.
+_CALLS = 64
 _SLIDING = ("CONV_2D", "DEPTHWISE_CONV_2D", "AVERAGE_POOL_2D", "MAX_POOL_2D")
-_WINDOW_PATCHES = {
-    "window.input_height": "call->input_rows",
-    "window.output_height": "call->output_rows",
-    "window.pad_height": "call->above",
-}
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,7 @@ class RowWindow:
     """What an operator sees of its input's rows to make rows of its output.
 
     Attributes:
-        input_height, output_height: rows.
+        input_height, output_height: rows; columns, where both are one line.
         input_row, output_row: bytes of a row.
         reach: input rows that a window spans.
         stride: input rows from one window to the next.
@@ -71,25 +69,42 @@ def row_window(graph: Graph, step: Step) -> RowWindow | None:
     source, result = graph.tensors[step.inputs[0]], graph.tensors[step.outputs[0]]
     if len(source.shape) != 4 or len(result.shape) != 4 or source.shape[0] != 1 or result.shape[0] != 1:
         return None
-    height, width, channels = result.shape[1:]
-    sizes = (source.shape[1], height, source.bytes // source.shape[1], result.bytes // height)
+    axis, side = (2, "width") if source.shape[1] == result.shape[1] == 1 else (1, "height")
+    before, after = source.shape[axis], result.shape[axis]
+    sizes = (before, after, source.bytes // before, result.bytes // after)
+    width = 1 if axis == 2 else result.shape[2]
     parameters = step.parameters
-    pixel_macs = step.macs // (height * width) if step.kind == "CONV_2D" else 0
+    pixel_macs = step.macs // (after * width) if step.kind == "CONV_2D" else 0
     if step.kind in _SLIDING and "window.filter_height" in parameters:
         span, stride, dilation, pad = (
-            int(parameters[f"window.{name}_height"]) for name in ("filter", "stride", "dilation", "pad")
+            int(parameters[f"window.{name}_{side}"]) for name in ("filter", "stride", "dilation", "pad")
         )
-        return RowWindow(*sizes, (span - 1) * dilation + 1, stride, pad, width, pixel_macs, _WINDOW_PATCHES)
+        patches = {
+            f"window.input_{side}": "call->input_rows",
+            f"window.output_{side}": "call->output_rows",
+            f"window.pad_{side}": "call->above",
+        }
+        return RowWindow(*sizes, (span - 1) * dilation + 1, stride, pad, width, pixel_macs, patches)
     each = source.shape[:3] == result.shape[:3]
-    if step.kind in _SLIDING and each and parameters.get("rows") == height * width:
+    if step.kind in _SLIDING and each and parameters.get("rows") == after * width:
         return RowWindow(*sizes, 1, 1, 0, width, pixel_macs, _scaled("rows", width))
     if each and parameters.get("count") == source.elements == result.elements:
-        return RowWindow(*sizes, patches=_scaled("count", width * channels))
+        return RowWindow(*sizes, patches=_scaled("count", result.elements // after))
     return None
 
 
 def _scaled(field: str, factor: int) -> Mapping[str, str]:
     return {field: f"(uint32_t)(call->output_rows * {factor})"}
+
+
+def feeds(one: RowWindow, other: RowWindow) -> bool:
+    """Whether what one makes are the rows that the other takes."""
+    return (one.output_height, one.output_row) == (other.input_height, other.input_row)
+
+
+def least_stripes(windows: Sequence[RowWindow]) -> tuple[int, ...]:
+    """For each operator the fewest output rows a call: one, if there are not very many rows."""
+    return tuple(-(-window.output_height // _CALLS) for window in windows)
 
 
 @dataclass(frozen=True)

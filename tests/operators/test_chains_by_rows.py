@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -27,11 +28,12 @@ Rng = np.random.Generator
 
 
 def random_chain(seed: int) -> Graph:
-    """Two to six operators, on int8 or int16."""
+    """Two to six operators, on int8 or int16, on images or lines."""
     builder = GraphBuilder(f"chain_{seed}", seed)
     rng = np.random.default_rng(seed)
     wide = seed % 6 == 5
-    shape = (1, *(int(rng.integers(1, most)) for most in (18, 8, 12)))
+    line = seed % 5 == 4
+    shape = (1, *(int(rng.integers(1, most)) for most in ((2, 40, 12) if line else (18, 8, 12))))
     zero_point = 0 if wide else int(rng.integers(-128, 128))
     image = builder.input(shape, zero_point=zero_point, dtype=DataType.INT16 if wide else DataType.INT8)
     for _ in range(int(rng.integers(2, 7))):
@@ -48,6 +50,8 @@ def _layer(builder: GraphBuilder, rng: Rng, image: int) -> int:
         return builder.operator("RELU" if tensor.dtype is DataType.INT8 else "LEAKY_RELU", [image])
     filters = (int(rng.integers(1, 6)), int(rng.integers(1, 4)))
     stride = (int(rng.integers(1, 4)), int(rng.integers(1, 3)))
+    if tensor.shape[1] == 1 and rng.random() < 0.9:
+        filters, stride = (1, filters[0]), (1, stride[0])
     if kind == "padded":
         image = _pad(builder, rng, image, filters)
         tensor, kind = builder.tensors[image], "conv"
@@ -118,6 +122,9 @@ def test_random_chains_are_as_varied_as_promised() -> None:
     assert sum(length > 1 for length in lengths) > RANDOM_CHAINS // 2
     kernels = {stage.step.kernel for step in steps for stage in step.stages}
     assert len(kernels) >= 9, kernels
+    patched = Counter(field for step in steps for stage in step.stages for field in stage.patches)
+    fields = ("window.input_height", "window.input_width", "rows", "count")
+    assert all(patched[field] >= 10 for field in fields), patched
 
 
 def test_the_arena_is_never_larger() -> None:

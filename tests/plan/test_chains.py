@@ -49,7 +49,7 @@ def test_what_is_between_two_layers_is_a_few_rows() -> None:
     whole, rows = (make_plan(graph, HELIUM, one) for one in (Optimise.SPEED, Optimise.RAM))
     (step,) = rows.steps
     assert [stage.step.kind for stage in step.stages] == ["CONV_2D", "DEPTHWISE_CONV_2D"]
-    assert step.kind == "CONV_2D + DEPTHWISE_CONV_2D" and step.operators == (0, 1)
+    assert step.kind == "CONV_2D to DEPTHWISE_CONV_2D" and step.operators == (0, 1)
     assert step.macs == whole.macs and step.constant_bytes == whole.constant_bytes
     between = graph.tensors[graph.operators[0].outputs[0]]
     assert whole.arena_bytes - rows.arena_bytes > between.bytes // 2
