@@ -84,7 +84,7 @@ def _detections(document: dict[str, Any]) -> str:
 
 
 def _absorbed(document: dict[str, Any]) -> str:
-    """Which tensors were not compared, because the step that reads them makes them as it goes."""
+    """Which tensors were not compared, because at most some rows of them were ever in memory."""
     compared = any(run["layers_bit_exact"] is not None for run in document["runs"])
     found = [
         f"operator {absorbed}"
@@ -94,7 +94,7 @@ def _absorbed(document: dict[str, Any]) -> str:
     ]
     if not found:
         return ""
-    return f"layers: not compared is what became part of the next operator: {', '.join(found)}"
+    return f"layers: not compared is what is never in memory as a whole: {', '.join(found)}"
 
 
 def _memory(memory: dict[str, Any]) -> str:

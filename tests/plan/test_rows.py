@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
+import subprocess
+from dataclasses import replace
+from typing import Any
+
 import numpy as np
 import pytest
 
 from mcu_deploy.graph.geometry import conv_geometry
 from mcu_deploy.plan.rows import RowWindow, calls, flow
+from mcu_deploy.resources import resource_dir
 
 
 def random_windows(rng: np.random.Generator) -> list[RowWindow]:
@@ -78,3 +84,108 @@ def test_a_filter_of_three_rows_needs_three_rows() -> None:
 def test_rows_that_no_window_sees_are_not_computed() -> None:
     windows = [RowWindow(9, 9, 4, 4), RowWindow(9, 3, 4, 4, reach=1, stride=3)]
     assert [call.count for call in calls(windows, [1, 1]) if call.stage == 0] == [1] * 7
+
+
+class CCall(ctypes.Structure):
+    """``md_rows_call_t``."""
+
+    _fields_ = [
+        ("input", ctypes.c_void_p),
+        ("output", ctypes.c_void_p),
+        ("input_rows", ctypes.c_int32),
+        ("output_rows", ctypes.c_int32),
+        ("above", ctypes.c_int32),
+    ]
+
+
+RUN = ctypes.CFUNCTYPE(None, ctypes.POINTER(CCall))
+NUMBERS = (
+    "capacity",
+    "stripe",
+    "input_height",
+    "output_height",
+    "input_row",
+    "output_row",
+    "reach",
+    "stride",
+    "pad",
+)
+
+
+class CStage(ctypes.Structure):
+    """``md_rows_stage_t``."""
+
+    _fields_ = [("run", RUN), ("output", ctypes.c_void_p), *((name, ctypes.c_int32) for name in NUMBERS)]
+
+
+@pytest.fixture(scope="module")
+def md_rows_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    kernels = resource_dir("firmware_templates") / "kernels"
+    library = tmp_path_factory.mktemp("rows") / "rows.so"
+    command = ["gcc", "-std=c11", "-shared", "-fPIC", "-O1", f"-I{kernels}"]
+    subprocess.run([*command, kernels / "portable" / "md_rows.c", "-o", library], check=True, timeout=60)
+    return ctypes.CDLL(str(library)).md_rows_run
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_c_makes_the_same_calls(seed: int, md_rows_run: Any) -> None:
+    """Every row holds its number and its operator's; each call sees the right ones, and writes its buffer."""
+    rng = np.random.default_rng(seed)
+    windows = random_windows(rng)
+    windows = [replace(one, input_row=16 + one.input_row, output_row=16 + one.output_row) for one in windows]
+    stripes = [int(stripe) for stripe in rng.integers(1, 6, len(windows))]
+    found = flow(windows, stripes)
+    image = rows_of(0, 0, windows[0].input_height, windows[0].input_row)
+    buffers = [
+        np.zeros((capacity, window.output_row), np.uint8)
+        for capacity, window in zip(found.capacities, windows, strict=True)
+    ]
+    made: list[tuple[int, int]] = []
+    problems: list[str] = []
+
+    def runner(k: int, window: RowWindow) -> Any:
+        def run(given: Any) -> None:
+            call, before = given.contents, sum(count for stage, count in made if stage == k)
+            made.append((k, call.output_rows))
+            top = window.first_needed(before)
+            end = window.end_needed(before, call.output_rows)
+            if (call.above, call.input_rows) != (max(-top, 0), end - max(top, 0)):
+                problems.append(f"call {len(made)}: rows {call.above}, {call.input_rows}")
+            seen = np.ctypeslib.as_array(
+                ctypes.cast(call.input, ctypes.POINTER(ctypes.c_uint8)), (call.input_rows, window.input_row)
+            )
+            if not np.array_equal(seen, rows_of(k, max(top, 0), call.input_rows, window.input_row)):
+                problems.append(f"call {len(made)}: other rows than {max(top, 0)} to {end}")
+            start = (call.output - buffers[k].ctypes.data) // window.output_row
+            if start + call.output_rows > found.capacities[k]:
+                problems.append(f"call {len(made)}: no place for {call.output_rows} rows at {start}")
+                return
+            rows = rows_of(k + 1, before, call.output_rows, window.output_row)
+            buffers[k][start : start + call.output_rows] = rows
+
+        return RUN(run)
+
+    stages = (CStage * len(windows))(
+        *(
+            CStage(
+                runner(k, window),
+                buffers[k].ctypes.data,
+                found.capacities[k],
+                stripes[k],
+                *(getattr(window, name) for name in NUMBERS[2:]),
+            )
+            for k, window in enumerate(windows)
+        )
+    )
+    progress = (ctypes.c_int32 * (3 * len(windows)))()
+    md_rows_run(stages, progress, len(windows), image.ctypes.data_as(ctypes.c_void_p))
+    assert not problems
+    assert made == [(call.stage, call.count) for call in calls(windows, stripes)]
+    last = windows[-1]
+    assert np.array_equal(buffers[-1], rows_of(len(windows), 0, last.output_height, last.output_row))
+
+
+def rows_of(tensor: int, first: int, count: int, size: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """What stands in rows of a tensor."""
+    numbers = np.arange(first, first + count)[:, None] * 7 + tensor * 31 + np.arange(size)
+    return numbers.astype(np.uint8)
