@@ -69,6 +69,30 @@ def test_no_more_than_lowers_the_peak() -> None:
     assert lengths(graph_of(narrow, narrow)) == [0, 0]
 
 
+def test_the_pixels_of_a_line_are_rows() -> None:
+    builder = GraphBuilder("line", 52)
+    image = builder.input((1, 1, 400, 2))
+    for channels in (16, 24):
+        image = builder.conv_2d(image, channels, (1, 5), padding="SAME")
+        sizes = {"filter_height": 1, "filter_width": 4, "stride_h": 1, "stride_w": 4}
+        image = builder.operator("MAX_POOL_2D", [image], padding="VALID", **sizes)
+    graph = builder.build([image])
+    assert lengths(graph) == [4]
+    sizes = {one: make_plan(graph, HELIUM, one).arena_bytes for one in (Optimise.RAM, Optimise.SPEED)}
+    assert sizes[Optimise.RAM] < sizes[Optimise.SPEED] / 3
+
+
+def test_a_block_within_a_residual() -> None:
+    """What is added at the end stays in memory; what is between is three rows."""
+    builder = GraphBuilder("residual", 52)
+    image = builder.conv_2d(builder.input((1, 16, 8, 4)), 8, (3, 3), padding="SAME")
+    made = builder.conv_2d(image, 48, (1, 1), padding="SAME")
+    made = builder.depthwise_conv_2d(made, 1, (3, 3), padding="SAME")
+    made = builder.conv_2d(made, 8, (1, 1), padding="SAME")
+    graph = builder.build([builder.operator("ADD", [image, made], scale=0.1, zero_point=0)])
+    assert lengths(graph) == [0, 3, 0]
+
+
 def test_batches_are_left_alone() -> None:
     assert lengths(graph_of(wide, halved, batches=2)) == [0, 0]
 
