@@ -107,7 +107,7 @@ def shape_cases(
 
 def arithmetic_cases(kind: str) -> Iterator[Case]:
     """Broadcasts and quantisations of ADD, SUB, MUL and SQUARED_DIFFERENCE."""
-    yield from shape_cases(kind, (0.05, -3), (0.031, 17), (0.07, 5))
+    yield from shape_cases(kind, (0.0513, -3), (0.0317, 17), (0.0709, 5))
     yield from shape_cases(kind, (0.0005, 0), (0.0003, 0), (0.0007, 0), INT16)
     # All values of one input with many of the other decide how each rounds.
     every, outputs = np.arange(-128, 128).astype(np.int8).reshape(256, 1), cycle(ZERO_POINTS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -10,15 +11,18 @@ from mcu_deploy.graph.ir import DataType, Graph, Operator, Tensor
 from mcu_deploy.graph.rules.elementwise import LEFT_SHIFT, PLAIN_ACTIVATIONS, common_scale
 from mcu_deploy.plan.arithmetic import quantize_multiplier
 from mcu_deploy.plan.operators.broadcast import broadcast
+from mcu_deploy.plan.operators.linear_sum import LinearSum, linear_sum
 from mcu_deploy.plan.operators.overlap import elementwise
 from mcu_deploy.plan.operators.types import (
     ABBREVIATIONS,
+    HELIUM,
     PORTABLE,
     Kernel,
     Lowered,
     Lowering,
     fused_activation,
     of_type,
+    portable,
     scale,
     zero_point,
 )
@@ -27,11 +31,16 @@ from mcu_deploy.plan.types import Constant
 _Parameters = Callable[[Operator, tuple[Tensor, Tensor, Tensor]], dict[str, int | str]]
 
 
+def _tensors(graph: Graph, operator: Operator) -> tuple[Tensor, Tensor, Tensor]:
+    first, second = (graph.tensors[index] for index in operator.inputs)
+    return first, second, graph.tensors[operator.outputs[0]]
+
+
 def _lowering(parameters: _Parameters) -> Lowering:
     """For an operator with two inputs that broadcast, of which one may be a constant."""
 
     def lower(graph: Graph, operator: Operator, prefix: str) -> Lowered:
-        first, second = (graph.tensors[index] for index in operator.inputs)
+        first, second, output = _tensors(graph, operator)
         constants = tuple(
             Constant(f"{prefix}_constant", tensor.data.reshape(-1), tensor.index)
             for tensor in (first, second)
@@ -40,7 +49,7 @@ def _lowering(parameters: _Parameters) -> Lowering:
         arguments = tuple(
             tensor.index if tensor.data is None else constants[0].name for tensor in (first, second)
         )
-        fields = parameters(operator, (first, second, graph.tensors[operator.outputs[0]]))
+        fields = parameters(operator, (first, second, output))
         return Lowered({**broadcast(graph, operator), **fields}, constants, arguments=arguments)
 
     return lower
@@ -125,13 +134,57 @@ def _compared(function: str) -> tuple[Kernel, ...]:
     )
 
 
+def _linear(graph: Graph, operator: Operator) -> str | None:
+    """Whether ``md_linear_sum_s8`` can perform an ADD or SUB."""
+    tensors = _tensors(graph, operator)
+    if tensors[2].dtype is not DataType.INT8 or _linear_sum(operator, tensors) is None:
+        return None
+    return "a linear function of both inputs makes each of the 65,536 outputs"
+
+
+def _linear_sum(operator: Operator, tensors: tuple[Tensor, Tensor, Tensor]) -> LinearSum | None:
+    sign = -1 if operator.kind == "SUB" else 1
+    fields = {name: int(value) for name, value in _common(operator, tensors).items()}
+    return linear_sum(sign, *(float(scale(one)) for one in tensors), **fields)
+
+
+def _linear_parameters(operator: Operator, tensors: tuple[Tensor, Tensor, Tensor]) -> dict[str, int | str]:
+    """ADD and SUB, for ``md_linear_sum_s8_t``."""
+    made = _linear_sum(operator, tensors)
+    assert made is not None
+    return {
+        "first_factor": made.first,
+        "second_factor": made.second,
+        "offset": made.offset,
+        "fraction": made.fraction,
+        **_activation(operator, tensors[2]),
+    }
+
+
+_LINEAR = portable(
+    "md_linear_sum",
+    _linear,
+    _lowering(_linear_parameters),
+    ("md_broadcast.h", "md_requantize.h"),
+    overlap=elementwise,
+)
+_LINEAR_SUM = (
+    replace(
+        _LINEAR,
+        implementation=HELIUM,
+        headers=(*_LINEAR.headers, "md_helium_broadcast.h"),
+        sources=("helium/md_linear_sum_s8.c",),
+    ),
+    _LINEAR,
+)
+
 _COMMON = "both inputs brought to one scale"
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
-    "ADD": _rescaled("md_add", "md_add", _COMMON, _common),
+    "ADD": _LINEAR_SUM + _rescaled("md_add", "md_add", _COMMON, _common),
     "MAXIMUM": _compared("md_maximum"),
     "MINIMUM": _compared("md_minimum"),
     "MUL": _rescaled("md_mul", "md_mul", "products rescaled once", _product),
     "SQUARED_DIFFERENCE": _rescaled("md_squared_difference", "md_add", _COMMON, _common),
-    "SUB": _rescaled("md_sub", "md_add", _COMMON, _common),
+    "SUB": _LINEAR_SUM + _rescaled("md_sub", "md_add", _COMMON, _common),
 }
