@@ -6,9 +6,6 @@
 #include "md_helium_matmul_s8.h"
 #include "md_window.h"
 
-/* The windows that md_helium_conv2d_s8 gathers at a time; the scratch memory holds a row for each. */
-#define MD_HELIUM_CONV2D_ROWS 2
-
 typedef struct {
     /* `depth` is filter_height * filter_width * input_channels, rounded up to a multiple of 16 so
      * that a row has no tail; the weights of what was added are 0. */
@@ -18,11 +15,16 @@ typedef struct {
     int32_t input_channels;
     int32_t run; /* filter columns that lie side by side in memory: filter_width or 1 */
     int32_t input_zero_point;
+    uint32_t windows; /* gathered at a time: even, at least 2 */
+    /* NULL, or for small windows [matmul.depth / 16][3][16]: where in memory each element of a
+     * window lies behind the first one, then its row behind the first one's, then its column. Sums
+     * of these and a window's own row and column are distinct modulo 256. */
+    const uint8_t *taps;
 } md_helium_conv2d_s8_t;
 
 /* input[batches][input_height][input_width][input_channels],
  * output[batches][output_height][output_width][matmul.channels],
- * scratch: MD_HELIUM_CONV2D_ROWS * matmul.depth bytes. None may overlap another. */
+ * scratch: windows * matmul.depth bytes. None may overlap another. */
 void md_helium_conv2d_s8(const md_helium_conv2d_s8_t *p, const int8_t *input, int8_t *output,
                          void *scratch);
 

@@ -177,6 +177,31 @@ SUITE = Suite(
             conv((1, 3, 3, 2), 3, (2, 2), dilation_h_factor=5, dilation_w_factor=5, **SAME),
         ),
         Case("two batches 3x3", conv((2, 5, 5, 3), 4, (3, 3), **SAME)),
+        # As long as 8 bits can count rows, columns and bytes, and longer.
+        *(
+            Case(f"{shape} {kernel} {padding}", conv(shape, 3, kernel, padding=padding))
+            for shape, kernel in (
+                *(((1, 1, size, 1), (1, 3)) for size in (253, 254, 255, 256, 257)),
+                *(((1, size, 1, 1), (3, 1)) for size in (253, 254, 255, 256, 257)),
+                *(((1, 4, size, 1), (3, 3)) for size in (126, 127, 128)),
+            )
+            for padding in ("SAME", "VALID")
+        ),
+        *(
+            Case(f"{shape} {kernel}", conv(shape, 5, kernel, **SAME))
+            for shape, kernel in (
+                ((1, 5, 100, 2), (3, 3)),
+                ((1, 5, 5, 15), (2, 1)),
+                ((1, 5, 5, 16), (3, 3)),
+                ((1, 5, 5, 17), (3, 3)),
+                ((1, 5, 9, 5), (3, 4)),
+            )
+        ),
+        Case(
+            "dilation of 16 channels",
+            conv((1, 7, 6, 16), 5, (3, 2), dilation_h_factor=2, dilation_w_factor=2, **SAME),
+        ),
+        Case("more windows than wait", conv((3, 7, 5, 1), 13, (3, 2), (1, 2), **SAME)),
         Case("audio first layer", conv((1, 49, 10, 1), 9, (10, 4), **SAME)),
         Case("one row of samples", conv((1, 1, 64, 1), 8, (1, 9), (1, 4), **SAME)),
         # Groups.

@@ -1,9 +1,11 @@
-/* Implementation of md_helium_conv2d_s8.h on md_helium_matmul_s8: two windows at a time, which need
+/* Implementation of md_helium_conv2d_s8.h on md_helium_matmul_s8: some windows at a time, which need
  * not be of the same line. */
 #include "md_helium_conv2d_s8.h"
 
 #include "md_requantize.h"
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #if defined(__ARM_FEATURE_MVE)
@@ -41,6 +43,60 @@ static inline void copy_pieces(int8_t *to, const int8_t *from, int32_t bytes, in
                      : [from] "+r"(from), [to] "+r"(to)
                      : [bytes] "r"(bytes), [step] "r"(step), [count] "r"(count)
                      : "q0", "lr", "memory");
+}
+
+/* Writes `count` small windows inside of the input, the first of which begins at `first`, into
+ * rows. */
+static void gather_taps(const md_helium_conv2d_s8_t *p, const int8_t *first, uint32_t count,
+                        int8_t *rows) {
+    const uint32_t depth = p->matmul.depth;
+    const int32_t step = p->window.stride_width * p->input_channels;
+    for (uint32_t k = 0; k < depth; k += 16) {
+        const uint8_t *const taps = p->taps + 3 * k;
+        const int8_t *window = first;
+        int8_t *row = rows + k;
+        __asm__ volatile(
+            "dls lr, %[count]\n\t"
+            "vldrb.u8 q0, [%[taps]]\n"
+            "1:\n\t"
+            "vldrb.u8 q1, [%[window], q0]\n\t"
+            "add %[window], %[step]\n\t"
+            "vstrb.8 q1, [%[row]]\n\t"
+            "add %[row], %[depth]\n\t"
+            "le lr, 1b\n\t"
+            : [window] "+r"(window), [row] "+r"(row)
+            : [taps] "r"(taps), [step] "r"(step), [depth] "r"(depth), [count] "r"(count)
+            : "lr", "q0", "q1", "memory");
+    }
+}
+
+/* Writes a small window at input position (y, x), which reaches outside, into `row`. An index below 0 is a large one
+ * without its sign. */
+static void gather_valid_taps(const md_helium_conv2d_s8_t *p, const int8_t *window, int32_t y,
+                              int32_t x, int8_t *row) {
+    const uint8_t *taps = p->taps;
+    __asm__ volatile("vdup.8 q4, %[height]\n\t"
+                     "vdup.8 q5, %[width]\n\t"
+                     "vdup.8 q6, %[zero_point]\n\t"
+                     "dls lr, %[count]\n"
+                     "1:\n\t"
+                     "vldrb.u8 q0, [%[taps]], #16\n\t"
+                     "vldrb.u8 q1, [%[taps]], #16\n\t"
+                     "vldrb.u8 q2, [%[taps]], #16\n\t"
+                     "vadd.i8 q1, q1, %[y]\n\t"
+                     "vadd.i8 q2, q2, %[x]\n\t"
+                     "vpt.u8 hi, q4, q1\n\t"
+                     "vcmpt.u8 hi, q5, q2\n\t"
+                     "vpst\n\t"
+                     "vldrbt.u8 q3, [%[window], q0]\n\t"
+                     "vpsel q3, q3, q6\n\t"
+                     "vstrb.8 q3, [%[row]], #16\n\t"
+                     "le lr, 1b\n\t"
+                     : [taps] "+l"(taps), [row] "+l"(row)
+                     : [window] "r"(window), [count] "r"(p->matmul.depth / 16), [y] "r"(y),
+                       [x] "r"(x), [height] "r"(p->window.input_height),
+                       [width] "r"(p->window.input_width), [zero_point] "r"(p->input_zero_point)
+                     : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "memory");
 }
 
 #else
@@ -109,29 +165,56 @@ static void gather_inside(const md_helium_conv2d_s8_t *p, const int8_t *input, i
     }
 }
 
+/* Gathers the window at input position (y, x) and, where that is cheaper, some of the `inside`
+ * windows from there on that do not reach outside; gives their number, at most `room`. */
+static inline uint32_t gather_some(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t y,
+                                   int32_t x, int32_t inside, uint32_t room, int8_t *rows) {
+#if defined(__ARM_FEATURE_MVE)
+    if (p->taps != NULL) {
+        const int8_t *const first = input + (y * p->window.input_width + x) * p->input_channels;
+        if (inside > 0) {
+            const uint32_t count = (uint32_t)inside < room ? (uint32_t)inside : room;
+            gather_taps(p, first, count, rows);
+            return count;
+        }
+        gather_valid_taps(p, first, y, x, rows);
+        return 1;
+    }
+#endif
+    (void)room;
+    if (inside > 0 && p->run == p->window.filter_width) {
+        gather_inside(p, input, y, x, rows);
+    } else {
+        gather(p, input, y, x, rows);
+    }
+    return 1;
+}
+
 void md_helium_conv2d_s8(const md_helium_conv2d_s8_t *p, const int8_t *input, int8_t *output,
                          void *scratch) {
     const md_window_t *w = &p->window;
     const int32_t last_y = w->input_height - 1 - (w->filter_height - 1) * w->dilation_height;
-    const int32_t last_x =
-        p->run == w->filter_width ? w->input_width - w->filter_width : -1; /* -1: none is inside */
+    const int32_t last_x = w->input_width - 1 - (w->filter_width - 1) * w->dilation_width;
+    /* Behind the last window of a line that does not reach outside. */
+    const int32_t end = last_x < 0 ? 0 : (last_x + w->pad_width) / w->stride_width + 1;
     int8_t *const rows = scratch;
     uint32_t waiting = 0;
     for (int32_t b = 0; b < p->batches; b++) {
         for (int32_t oy = 0; oy < w->output_height; oy++) {
             const int32_t y = oy * w->stride_height - w->pad_height;
-            const int32_t end_x = y >= 0 && y <= last_y ? last_x : -1;
-            for (int32_t ox = 0; ox < w->output_width; ox++) {
+            const bool line_inside = y >= 0 && y <= last_y;
+            for (int32_t ox = 0; ox < w->output_width;) {
                 const int32_t x = ox * w->stride_width - w->pad_width;
-                int8_t *const row = rows + waiting * p->matmul.depth;
-                if (x >= 0 && x <= end_x) {
-                    gather_inside(p, input, y, x, row);
-                } else {
-                    gather(p, input, y, x, row);
-                }
-                if (++waiting == MD_HELIUM_CONV2D_ROWS) {
+                const int32_t inside = line_inside && x >= 0
+                                           ? (end < w->output_width ? end : w->output_width) - ox
+                                           : 0;
+                const uint32_t count = gather_some(p, input, y, x, inside, p->windows - waiting,
+                                                   rows + waiting * p->matmul.depth);
+                ox += (int32_t)count;
+                waiting += count;
+                if (waiting == p->windows) {
                     md_helium_matmul_s8(&p->matmul, waiting, rows, output);
-                    output += MD_HELIUM_CONV2D_ROWS * p->matmul.channels;
+                    output += waiting * p->matmul.channels;
                     waiting = 0;
                 }
             }

@@ -10,170 +10,42 @@
 #include "md_helium.h"
 
 /* Two rows are assembly. VMLADAVA adds to even-numbered registers only, and eight sums take all of
- * them: from intrinsics GCC 12 makes 23 instructions of the 14 of a chunk, and 54 of the 25 around
+ * them: from intrinsics GCC 12 makes 23 instructions of the 14 of a chunk, and 54 of the 24 around
  * the chunks of a block, most of the others moves and spills. A naked function has r7 too, and a
  * frame of its own:
  *
  *     r0 r2 r4 r6, r8 r10 r12 lr   sums of both rows, free between blocks
- *     r1 constants   r9 r11 rows   r7 turns left   r3 r5 outputs */
+ *     r1 constants   r3 r5 outputs   r9 r11 rows   r7 turns left
+ *
+ * Stores that narrow take addresses from r0 to r7 only. */
+
+/* clang-format off */
 
 /* 16 elements of two rows by four channels. */
 #define CHUNK(multiply, row0, row1)                                                                \
     "vldrb.8 q0, " row0 "\n\t"                                                                     \
-    "vldrb.8 q2, [r1], #16\n\t" multiply " r0, q0, q2\n\t"                                         \
-    "vldrb.8 q1, " row1 "\n\t" multiply " r8, q1, q2\n\t"                                          \
-    "vldrb.8 q3, [r1], #16\n\t" multiply " r2, q0, q3\n\t" multiply " r10, q1, q3\n\t"             \
-    "vldrb.8 q2, [r1], #16\n\t" multiply " r4, q0, q2\n\t" multiply " r12, q1, q2\n\t"             \
-    "vldrb.8 q3, [r1], #16\n\t" multiply " r6, q0, q3\n\t" multiply " lr, q1, q3\n\t"
+    "vldrb.8 q2, [r1], #16\n\t"                                                                    \
+    multiply " r0, q0, q2\n\t"                                                                     \
+    "vldrb.8 q1, " row1 "\n\t"                                                                     \
+    multiply " r8, q1, q2\n\t"                                                                     \
+    "vldrb.8 q3, [r1], #16\n\t"                                                                    \
+    multiply " r2, q0, q3\n\t"                                                                     \
+    multiply " r10, q1, q3\n\t"                                                                    \
+    "vldrb.8 q2, [r1], #16\n\t"                                                                    \
+    multiply " r4, q0, q2\n\t"                                                                     \
+    multiply " r12, q1, q2\n\t"                                                                    \
+    "vldrb.8 q3, [r1], #16\n\t"                                                                    \
+    multiply " r6, q0, q3\n\t"                                                                     \
+    multiply " lr, q1, q3\n\t"
 #define FORWARD(multiply) CHUNK(multiply, "[r9], #16", "[r11], #16")
 #define BACKWARD(multiply) CHUNK(multiply, "[r9, #-16]!", "[r11, #-16]!")
 
-/* Chunks a turn, and the bytes of one's code: all its instructions are long. */
+/* The first chunk sets the sums, the others are added to them: so many a turn, each of so many
+ * bytes of code. */
+#define FIRST(chunk) chunk("vmladav.s8")
+#define TURN(chunk) chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8")
 #define TURN_CHUNKS 4
-#define TURN(chunk)                                                                                \
-    chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8")
 #define CHUNK_BYTES 56
-
-/* From the sums of a block to two vectors of outputs without the zero point. `plain` is a jump over
- * what rounds halves of negative values away from zero. */
-#define SCALE(row0, row1, plain)                                                                   \
-    "vmov " row0 "[2], " row0 "[0], r0, r4\n\t"                                                    \
-    "vmov " row0 "[3], " row0 "[1], r2, r6\n\t"                                                    \
-    "vmov " row1 "[2], " row1 "[0], r8, r12\n\t"                                                   \
-    "vmov " row1 "[3], " row1 "[1], r10, lr\n\t"                                                   \
-    "vldrw.32 q2, [r1], #16\n\t"                                                                   \
-    "vadd.i32 " row0 ", " row0 ", q2\n\t"                                                          \
-    "vadd.i32 " row1 ", " row1 ", q2\n\t"                                                          \
-    "vldrw.32 q3, [r1], #16\n\t"                                                                   \
-    "vqrdmulh.s32 " row0 ", " row0 ", q3\n\t"                                                      \
-    "vqrdmulh.s32 " row1 ", " row1 ", q3\n\t"                                                      \
-    "vldrb.s32 q2, [r1], #4\n\t" plain "\n\t"                                                      \
-    "vshr.s32 q3, " row0 ", #31\n\t"                                                               \
-    "vadd.i32 " row0 ", " row0 ", q3\n\t"                                                          \
-    "vshr.s32 q3, " row1 ", #31\n\t"                                                               \
-    "vadd.i32 " row1 ", " row1 ", q3\n"                                                            \
-    "9:\n\t"                                                                                       \
-    "vrshl.s32 " row0 ", " row0 ", q2\n\t"                                                         \
-    "vrshl.s32 " row1 ", " row1 ", q2\n\t"
-
-/* Eight channels of two rows, of q4 with q0 and q5 with q1. */
-#define STORE_EIGHT(zero_point, left)                                                              \
-    "vqmovnb.s32 q4, q4\n\t"                                                                       \
-    "vqmovnt.s32 q4, q0\n\t"                                                                       \
-    "vqmovnb.s32 q5, q5\n\t"                                                                       \
-    "vqmovnt.s32 q5, q1\n\t"                                                                       \
-    "vqadd.s16 q4, q4, " zero_point "\n\t"                                                         \
-    "vqadd.s16 q5, q5, " zero_point "\n\t"                                                         \
-    "vqmovnb.s16 q4, q4\n\t"                                                                       \
-    "vqmovnb.s16 q5, q5\n\t"                                                                       \
-    "vctp.16 " left "\n\t"                                                                         \
-    "vpstt\n\t"                                                                                    \
-    "vstrbt.16 q4, [r3], #8\n\t"                                                                   \
-    "vstrbt.16 q5, [r5], #8\n\t"
-
-/* At most four, of q4 and q5. */
-#define STORE_FOUR(zero_point, left)                                                               \
-    "vqmovnb.s32 q4, q4\n\t"                                                                       \
-    "vqmovnt.s32 q4, q5\n\t"                                                                       \
-    "vqadd.s16 q4, q4, " zero_point "\n\t"                                                         \
-    "vqmovnb.s16 q4, q4\n\t"                                                                       \
-    "vshr.u32 q5, q4, #16\n\t"                                                                     \
-    "vctp.32 " left "\n\t"                                                                         \
-    "vpstt\n\t"                                                                                    \
-    "vstrbt.32 q4, [r3]\n\t"                                                                       \
-    "vstrbt.32 q5, [r5]\n\t"
-
-/* What the assembly begins with, in the order in which it lies in its frame. */
-typedef struct {
-    uint32_t turns; /* twice, less 1 if halves of negative values do not count */
-    uint32_t skip0; /* bytes of the first turn's code to skip, for blocks that go forward */
-    uint32_t skip1; /* the same for those that go backward */
-    uint32_t end;   /* of the first row's outputs: set by the assembly */
-    const int8_t *x;
-    int8_t *y;
-    uint32_t depth;
-    uint32_t channels;
-    const int8_t *blocks;
-    uint32_t pairs;
-    int32_t zero_point; /* later: where a forward block goes on */
-} frame_t;
-
-/* Pairs of rows. The blocks of a pair are read forward and backward in turn, so that the rows'
- * pointers are where the next block begins. A low-overhead loop would need lr. ADR counts from a
- * multiple of 4. */
-__attribute__((naked, noinline, aligned(4))) static void row_pairs(const frame_t *frame
-                                                                   __attribute__((unused))) {
-    __asm__ volatile(
-        "push {r4-r11, lr}\n\t"
-        "vpush {d8-d13}\n\t"
-        "sub sp, #44\n\t"
-        "ldm r0, {r1-r11}\n\t"
-        "vdup.16 q6, r11\n\t"
-        "adr.w r0, 2f\n\t"
-        "add r2, r2, r0\n\t"
-        "adr.w r0, 4f\n\t"
-        "add r3, r3, r0\n\t"
-        "stm sp, {r1-r11}\n"
-        /* A pair of rows: set the pointers, and those of the next pair. */
-        "0:\n\t"
-        "ldrd r9, r3, [sp, #16]\n\t"
-        "ldrd r0, r2, [sp, #24]\n\t"
-        "add r11, r9, r0\n\t"
-        "add r5, r3, r2\n\t"
-        "str r5, [sp, #12]\n\t"
-        "add r0, r0, r11\n\t"
-        "add r4, r5, r2\n\t"
-        "strd r0, r4, [sp, #16]\n\t"
-        "ldr r1, [sp, #32]\n\t"
-        "adr.w r0, 3f\n\t"
-        "cmp r2, #4\n\t"
-        "bgt 6f\n"
-        "5:\n\t"
-        "adr.w r0, 7f\n"
-        "6:\n\t"
-        "adds r0, #1\n\t"
-        "str r0, [sp, #40]\n"
-        /* A block forward. */
-        "1:\n\t" FORWARD(
-            "vmladav.s8") "ldr r7, [sp]\n\t"
-                          "ldr.w pc, [sp, #4]\n\t"
-                          "2:\n\t" TURN(
-                              FORWARD) "subs r7, #2\n\t"
-                                       "bgt.w 2b\n\t" SCALE(
-                                           "q4", "q5",
-                                           "bmi 9f") "ldr.w pc, [sp, #40]\n\t"
-                                                     /* A block backward. */
-                                                     "3:\n\t" BACKWARD(
-                                                         "vmladav.s8") "ldr r7, [sp]\n\t"
-                                                                       "ldr.w pc, [sp, #8]\n\t"
-                                                                       "4:\n\t" TURN(
-                                                                           BACKWARD) "subs r7, "
-                                                                                     "#2\n\t"
-                                                                                     "bgt.w "
-                                                                                     "4b\n\t" SCALE(
-                                                                                         "q0", "q1",
-                                                                                         "bmi 9f") "ldr r0, [sp, #12]\n\t"
-                                                                                                   "sub r0, r0, r3\n\t" STORE_EIGHT(
-                                                                                                       "q6",
-                                                                                                       "r0") "subs r0, #12\n\t"
-                                                                                                             "bgt.w 1b\n\t"
-                                                                                                             "adds r0, #4\n\t"
-                                                                                                             "bgt.w 5b\n\t"
-                                                                                                             "b 8f\n\t"
-                                                                                                             /* The last four channels are alone. */
-                                                                                                             "7:\n\t"
-                                                                                                             "ldr r0, [sp, #12]\n\t"
-                                                                                                             "sub r0, r0, r3\n\t" STORE_FOUR(
-                                                                                                                 "q6",
-                                                                                                                 "r0") "8:\n\t"
-                                                                                                                       "ldr r0, [sp, #36]\n\t"
-                                                                                                                       "subs r0, #1\n\t"
-                                                                                                                       "str r0, [sp, #36]\n\t"
-                                                                                                                       "bne.w 0b\n\t"
-                                                                                                                       "add sp, #44\n\t"
-                                                                                                                       "vpop {d8-d13}\n\t"
-                                                                                                                       "pop {r4-r11, pc}\n\t");
-}
 
 /* 16 elements of two rows that stay in q6 and q7. */
 #define ONLY_CHUNK                                                                                 \
@@ -190,17 +62,168 @@ __attribute__((naked, noinline, aligned(4))) static void row_pairs(const frame_t
     "vmladav.s8 r6, q6, q3\n\t"                                                                    \
     "vmladav.s8 lr, q7, q3\n\t"
 
-/* Pairs of rows of at most 16 elements, as first layers have them. Here r9 counts the channels that
- * are left, r11 is the zero point, and r7 is 0 if halves of negative values do not count. */
-__attribute__((naked, noinline, aligned(4))) static void short_row_pairs(const frame_t *frame
-                                                                         __attribute__((unused))) {
+/* From the sums of a block to two vectors of outputs without the zero point. `plain` is a jump over
+ * what rounds halves of negative values away from zero. */
+#define SCALE(row0, row1, plain)                                                                   \
+    "vmov " row0 "[2], " row0 "[0], r0, r4\n\t"                                                    \
+    "vmov " row0 "[3], " row0 "[1], r2, r6\n\t"                                                    \
+    "vmov " row1 "[2], " row1 "[0], r8, r12\n\t"                                                   \
+    "vmov " row1 "[3], " row1 "[1], r10, lr\n\t"                                                   \
+    "vldrw.32 q2, [r1], #16\n\t"                                                                   \
+    "vadd.i32 " row0 ", " row0 ", q2\n\t"                                                          \
+    "vadd.i32 " row1 ", " row1 ", q2\n\t"                                                          \
+    "vldrw.32 q3, [r1], #16\n\t"                                                                   \
+    "vqrdmulh.s32 " row0 ", " row0 ", q3\n\t"                                                      \
+    "vqrdmulh.s32 " row1 ", " row1 ", q3\n\t"                                                      \
+    "vldrb.s32 q2, [r1], #4\n\t"                                                                   \
+    plain " 9f\n\t"                                                                                \
+    "vshr.s32 q3, " row0 ", #31\n\t"                                                               \
+    "vadd.i32 " row0 ", " row0 ", q3\n\t"                                                          \
+    "vshr.s32 q3, " row1 ", #31\n\t"                                                               \
+    "vadd.i32 " row1 ", " row1 ", q3\n"                                                            \
+    "9:\n\t"                                                                                       \
+    "vrshl.s32 " row0 ", " row0 ", q2\n\t"                                                         \
+    "vrshl.s32 " row1 ", " row1 ", q2\n\t"
+
+/* Eight channels of two rows, of q4 with q0 and q5 with q1, or as many as the predicate says. */
+#define STORE_EIGHT(zero_point)                                                                    \
+    "vqmovnb.s32 q4, q4\n\t"                                                                       \
+    "vqmovnt.s32 q4, q0\n\t"                                                                       \
+    "vqmovnb.s32 q5, q5\n\t"                                                                       \
+    "vqmovnt.s32 q5, q1\n\t"                                                                       \
+    "vqadd.s16 q4, q4, " zero_point "\n\t"                                                         \
+    "vqadd.s16 q5, q5, " zero_point "\n\t"                                                         \
+    "vqmovnb.s16 q4, q4\n\t"                                                                       \
+    "vqmovnb.s16 q5, q5\n\t"                                                                       \
+    "vpstt\n\t"                                                                                    \
+    "vstrbt.16 q4, [r3], #8\n\t"                                                                   \
+    "vstrbt.16 q5, [r5], #8\n\t"
+
+/* At most four of q4 and q5: `left`. */
+#define STORE_FOUR(zero_point, left)                                                               \
+    "vqmovnb.s32 q4, q4\n\t"                                                                       \
+    "vqmovnt.s32 q4, q5\n\t"                                                                       \
+    "vqadd.s16 q4, q4, " zero_point "\n\t"                                                         \
+    "vqmovnb.s16 q4, q4\n\t"                                                                       \
+    "vshr.u32 q5, q4, #16\n\t"                                                                     \
+    "vctp.32 " left "\n\t"                                                                         \
+    "vpstt\n\t"                                                                                    \
+    "vstrbt.32 q4, [r3]\n\t"                                                                       \
+    "vstrbt.32 q5, [r5]\n\t"
+
+/* What the assembly begins with, in the order in which it lies in its frame. */
+typedef struct {
+    uint32_t turns;   /* twice, less 1 if halves of negative values do not count */
+    uint32_t skip[2]; /* bytes of the first turn's code, forward and backward, to skip */
+    uint32_t end;     /* eight before the end of the first row's outputs; set by the assembly */
+    const int8_t *x;
+    int8_t *y;
+    uint32_t depth;
+    uint32_t channels;
+    const int8_t *blocks;
+    uint32_t pairs;
+    int32_t zero_point; /* later: where a forward block goes on */
+} frame_t;
+
+#define ENTER                                                                                      \
+    "push {r4-r11, lr}\n\t"                                                                        \
+    "vpush {d8-d15}\n\t"                                                                           \
+    "sub sp, #44\n\t"                                                                              \
+    "ldm r0, {r1-r11}\n\t"
+/* Behind the outputs of a pair of rows; the next one begins at 0. */
+#define LEAVE_AFTER_PAIRS                                                                          \
+    "ldr r0, [sp, #36]\n\t"                                                                        \
+    "subs r0, #1\n\t"                                                                              \
+    "str r0, [sp, #36]\n\t"                                                                        \
+    "bne.w 0b\n\t"                                                                                 \
+    "add sp, #44\n\t"                                                                              \
+    "vpop {d8-d15}\n\t"                                                                            \
+    "pop {r4-r11, pc}\n\t"
+
+/* Pairs of rows. The blocks of a pair are read forward and backward in turn, so that the rows'
+ * pointers are where the next block begins. A low-overhead loop would need lr. ADR counts from a
+ * multiple of 4. */
+__attribute__((naked, noinline, aligned(4)))
+static void row_pairs(const frame_t *frame __attribute__((unused))) {
     __asm__ volatile(
-        "push {r4-r11, lr}\n\t"
-        "vpush {d8-d15}\n\t"
-        "sub sp, #44\n\t"
-        "ldm r0, {r1-r11}\n\t"
+        ENTER
+        "vdup.16 q6, r11\n\t"
+        "adr.w r0, 2f\n\t"
+        "add r2, r2, r0\n\t"
+        "adr.w r0, 4f\n\t"
+        "add r3, r3, r0\n\t"
+        "stm sp, {r1-r11}\n"
+        /* A pair of rows: its pointers, and the next pair's. */
+        "0:\n\t"
+        "ldrd r9, r3, [sp, #16]\n\t"
+        "ldrd r0, r2, [sp, #24]\n\t"
+        "add r11, r9, r0\n\t"
+        "add r5, r3, r2\n\t"
+        "sub r4, r5, #8\n\t"
+        "str r4, [sp, #12]\n\t"
+        "add r0, r0, r11\n\t"
+        "add r4, r5, r2\n\t"
+        "strd r0, r4, [sp, #16]\n\t"
+        "ldr r1, [sp, #32]\n\t"
+        "vctp.16 r2\n\t"
+        "adr.w r0, 3f\n\t"
+        "cmp r2, #4\n\t"
+        "bgt 6f\n"
+        "5:\n\t"
+        "adr.w r0, 7f\n"
+        "6:\n\t"
+        "adds r0, #1\n\t"
+        "str r0, [sp, #40]\n"
+        /* Four channels forward. */
+        "1:\n\t"
+        FIRST(FORWARD)
+        "ldr r7, [sp]\n\t"
+        "ldr.w pc, [sp, #4]\n"
+        "2:\n\t"
+        TURN(FORWARD)
+        "subs r7, #2\n\t"
+        "bgt.w 2b\n\t"
+        SCALE("q4", "q5", "bmi")
+        "ldr.w pc, [sp, #40]\n"
+        /* Four more backward. */
+        "3:\n\t"
+        FIRST(BACKWARD)
+        "ldr r7, [sp]\n\t"
+        "ldr.w pc, [sp, #8]\n"
+        "4:\n\t"
+        TURN(BACKWARD)
+        "subs r7, #2\n\t"
+        "bgt.w 4b\n\t"
+        SCALE("q0", "q1", "bmi")
+        STORE_EIGHT("q6")
+        "ldr r0, [sp, #12]\n\t"
+        "subs r0, r0, r3\n\t"
+        "bge.w 1b\n\t"
+        "adds r0, #8\n\t"
+        "ble 8f\n\t"
+        "vctp.16 r0\n\t"
+        "cmp r0, #4\n\t"
+        "bgt.w 1b\n\t"
+        "b 5b\n"
+        /* The last four are alone. */
+        "7:\n\t"
+        "ldr r0, [sp, #12]\n\t"
+        "sub r0, r0, r3\n\t"
+        "add r0, #8\n\t"
+        STORE_FOUR("q6", "r0")
+        "8:\n\t"
+        LEAVE_AFTER_PAIRS);
+}
+
+/* Pairs of rows of at most 16 elements, as first layers have them. Here r9 is eight below the
+ * channels that are left, r11 is the zero point, and r7 is 0 if halves of negative values do not
+ * count. */
+__attribute__((naked, noinline, aligned(4)))
+static void short_row_pairs(const frame_t *frame __attribute__((unused))) {
+    __asm__ volatile(
+        ENTER
         "stm sp, {r1-r11}\n\t"
-        "subs r7, r1, #1\n"
+        "sub r7, r1, #1\n"
         "0:\n\t"
         "ldrd r2, r3, [sp, #16]\n\t"
         "ldrd r0, r9, [sp, #24]\n\t"
@@ -211,23 +234,34 @@ __attribute__((naked, noinline, aligned(4))) static void short_row_pairs(const f
         "add r5, r3, r9\n\t"
         "add r4, r5, r9\n\t"
         "strd r2, r4, [sp, #16]\n\t"
-        "ldr r1, [sp, #32]\n"
-        "1:\n\t" ONLY_CHUNK SCALE(
-            "q4", "q5",
-            "cbz r7, 9f") "cmp r9, #4\n\t"
-                          "ble 7f\n\t" ONLY_CHUNK SCALE("q0", "q1", "cbz r7, 9f") STORE_EIGHT(
-                              "r11", "r9") "subs r9, #8\n\t"
-                                           "bgt.w 1b\n\t"
-                                           "b 8f\n"
-                                           "7:\n\t" STORE_FOUR("r11", "r9") "8:\n\t"
-                                                                            "ldr r0, [sp, #36]\n\t"
-                                                                            "subs r0, #1\n\t"
-                                                                            "str r0, [sp, #36]\n\t"
-                                                                            "bne.w 0b\n\t"
-                                                                            "add sp, #44\n\t"
-                                                                            "vpop {d8-d15}\n\t"
-                                                                            "pop {r4-r11, pc}\n\t");
+        "ldr r1, [sp, #32]\n\t"
+        "vctp.16 r9\n\t"
+        "subs r9, #8\n\t"
+        "adds r0, r9, #4\n\t"
+        "ble.w 7f\n"
+        "1:\n\t"
+        ONLY_CHUNK
+        SCALE("q4", "q5", "cbz r7,")
+        ONLY_CHUNK
+        SCALE("q0", "q1", "cbz r7,")
+        STORE_EIGHT("r11")
+        "subs r9, #8\n\t"
+        "bge.w 1b\n\t"
+        "adds r0, r9, #8\n\t"
+        "ble 8f\n\t"
+        "vctp.16 r0\n\t"
+        "cmp r0, #4\n\t"
+        "bgt.w 1b\n"
+        "7:\n\t"
+        ONLY_CHUNK
+        SCALE("q4", "q5", "cbz r7,")
+        "add r0, r9, #8\n\t"
+        STORE_FOUR("r11", "r0")
+        "8:\n\t"
+        LEAVE_AFTER_PAIRS);
 }
+
+/* clang-format on */
 
 static void pairs(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, int8_t *y) {
     const uint32_t further = (p->depth - 1) / LANES;
@@ -235,8 +269,7 @@ static void pairs(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, 
     const uint32_t skip = (turns * TURN_CHUNKS - further) * CHUNK_BYTES + 1; /* 1: Thumb code */
     const frame_t frame = {
         .turns = 2 * turns - (p->activation_min >= p->output_zero_point),
-        .skip0 = skip,
-        .skip1 = skip,
+        .skip = {skip, skip},
         .x = x,
         .y = y,
         .depth = p->depth,

@@ -208,13 +208,19 @@ def _without_groups(graph: Graph, operator: Operator) -> str | None:
     return "any window without groups: gathered into rows of a matrix"
 
 
+def _overlap_waiting(graph: Graph, operator: Operator) -> Distances:
+    """Some windows are gathered before their products are written."""
+    waiting = convolution_helium.windows_at_a_time(graph, operator)
+    return windows(convolution_window, waiting, by_line=False)(graph, operator)
+
+
 _HELIUM_GATHERED = helium(
     "md_helium_conv2d",
     _without_groups,
     convolution_helium.lower_convolution,
     ("md_helium_matmul_s8.h", "md_window.h"),
     ("helium/md_helium_matmul_s8.c",),
-    overlap=windows(convolution_window, convolution_helium.CONV2D_ROWS, by_line=False),
+    overlap=_overlap_waiting,
 )
 
 

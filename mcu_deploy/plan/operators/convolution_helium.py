@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import prod
 
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +11,16 @@ import numpy.typing as npt
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
 from mcu_deploy.plan.operators.types import Lowered, zero_point
-from mcu_deploy.plan.operators.window import convolution_window
+from mcu_deploy.plan.operators.window import Window, convolution_window
 from mcu_deploy.plan.types import Constant
 
 # These repeat md_helium_matmul_s8.h.
 MATMUL_CHANNELS = 4
 MATMUL_LANES = 16
-CONV2D_ROWS = 2  # MD_HELIUM_CONV2D_ROWS
+# Of md_helium_conv2d_s8: at most so many windows at a time, in so many bytes unless two need more.
+CONV2D_WINDOWS = 16
+CONV2D_BYTES = 256
+UINT8_MAX = 255
 
 
 def _blocks(values: npt.ArrayLike, dtype: str) -> npt.NDArray[np.int8]:
@@ -88,6 +92,32 @@ def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     return Lowered({**parameters, "rows": rows}, constants)
 
 
+def small_window(sliding: Window, channels: int) -> npt.NDArray[np.uint8] | None:
+    """The array ``taps`` of an ``md_helium_conv2d_s8_t``, or None where it would not pay or not fit."""
+    if channels * (sliding.filter[1] if sliding.dilation[1] == 1 else 1) >= MATMUL_LANES:
+        return None
+    indices = np.indices((*sliding.filter, channels)).reshape(3, -1)
+    rows, columns = (indices[axis] * sliding.dilation[axis] for axis in (0, 1))
+    offsets = (rows * sliding.input[1] + columns) * channels + indices[2]
+    furthest = [
+        max(size, (output - 1) * stride - pad + int(taps.max()) + 1) + pad
+        for size, output, stride, pad, taps in zip(
+            sliding.input, sliding.output, sliding.stride, sliding.pad, (rows, columns), strict=True
+        )
+    ]
+    if max(*furthest, int(offsets.max())) > UINT8_MAX:
+        return None
+    padded = np.pad([offsets, rows, columns], ((0, 0), (0, -offsets.size % MATMUL_LANES)))
+    return padded.reshape(3, -1, MATMUL_LANES).transpose(1, 0, 2).reshape(-1).astype(np.uint8)
+
+
+def windows_at_a_time(graph: Graph, operator: Operator) -> int:
+    """How many windows of a CONV_2D are gathered before their products are written."""
+    elements = prod(graph.tensors[operator.inputs[1]].shape[1:])
+    depth = -(-elements // MATMUL_LANES) * MATMUL_LANES
+    return min(CONV2D_WINDOWS, max(2, CONV2D_BYTES // depth // 2 * 2))
+
+
 def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     """A CONV_2D without groups for ``md_helium_conv2d_s8``."""
     source = graph.tensors[operator.inputs[0]]
@@ -95,7 +125,12 @@ def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     weights = filter_data(graph, operator)
     filters = fold(graph, operator, weights.reshape(weights.shape[0], -1))
     whole = np.pad(filters.weights, ((0, 0), (0, -filters.weights.shape[1] % MATMUL_LANES)))
+    depth = whole.shape[1]
     parameters, constants = matmul(prefix, replace(filters, weights=whole), operator.inputs[1])
+    taps = small_window(sliding, source.shape[3])
+    if taps is not None:
+        constants = (*constants, Constant(f"{prefix}_taps", taps))
+    windows = windows_at_a_time(graph, operator)
     return Lowered(
         {
             **parameters,
@@ -104,7 +139,9 @@ def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
             "input_channels": source.shape[3],
             "run": sliding.filter[1] if sliding.dilation[1] == 1 else 1,
             "input_zero_point": zero_point(source),
+            "windows": windows,
+            "taps": "NULL" if taps is None else f"{prefix}_taps",
         },
         constants,
-        CONV2D_ROWS * whole.shape[1],
+        windows * depth,
     )
