@@ -5,6 +5,8 @@
 #ifndef MD_DSP_H
 #define MD_DSP_H
 
+#include "md_requantize.h"
+
 #include <stdint.h>
 #include <string.h>
 
@@ -93,13 +95,32 @@ static inline int32_t md_dsp_code(int32_t zero_point) {
 }
 
 /* From an accumulator to an output value, not limited yet, for the channels that `direct` in a
- * kernel's struct promises: `shift` is the shift to the right, 1 to 31. A negative value loses one as
- * in md_rounding_divide_by_pot; half of what is shifted out and the zero point are added before the
- * shift. */
+ * kernel's struct promises: `shift` is the shift to the right less 1, 0 to 30. A negative value loses
+ * one as in md_rounding_divide_by_pot; half of what is shifted out and the zero point are added
+ * before the shift. */
 static inline int32_t md_dsp_requantize(int32_t acc, uint32_t doubled, int32_t code,
                                         int32_t shift) {
     const int32_t x = md_dsp_high_mul(acc, doubled);
-    return (x + (x >> 31) + (int32_t)((uint32_t)code << (shift - 1))) >> shift;
+    return (x + (x >> 31) + (int32_t)((uint32_t)code << shift)) >> shift >> 1;
+}
+
+/* The same in assembly, after its multiplication, and limited to int8; `offset` is the register
+ * with code << shift. */
+#define MD_DSP_ROUND(sum, offset, shift)                                                           \
+    "add " sum ", " sum ", " sum ", asr #31\n\t"                                                   \
+    "add " sum ", " offset "\n\t"                                                                  \
+    "asr " sum ", " shift "\n\t"                                                                   \
+    "ssat " sum ", #8, " sum ", asr #1\n\t"
+
+/* The whole way to an output value, whatever `direct` says: if it is 0, `shift` is as in
+ * md_requantize.h. */
+static inline int8_t md_dsp_finish(int32_t acc, uint32_t doubled, int32_t shift, int32_t direct,
+                                   int32_t zero_point, int32_t low, int32_t high) {
+    if (direct) {
+        const int32_t value = md_dsp_requantize(acc, doubled, md_dsp_code(zero_point), shift);
+        return (int8_t)md_clamp(value, low, high);
+    }
+    return md_requantize_s8(acc, (int32_t)(doubled >> 1), shift, zero_point, low, high);
 }
 
 #endif

@@ -19,7 +19,8 @@
  *     int32_t bias[2];
  *     int8_t weights[(depth + 1) / 2][2][2];  by pair, element of it, channel
  *     uint32_t doubled[2];   twice the multiplier: 2^31 to 2^32 - 2, or 0
- *     int8_t shift[2];       -31 to 30; positive is to the left
+ *     int8_t shift[2];       if `direct`, the shift to the right less 1, 0 to 30; else -31 to 30,
+ *                            and positive is to the left
  *     int8_t unused[2]; */
 typedef struct {
     const int8_t *blocks; /* aligned for int32_t */

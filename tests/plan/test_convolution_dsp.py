@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mcu_deploy.plan.arithmetic import Multiplier
-from mcu_deploy.plan.operators.convolution_dsp import is_direct, pack_matmul
+from mcu_deploy.plan.operators.convolution_dsp import is_direct, pack_depthwise, pack_matmul
 from mcu_deploy.plan.operators.filters import Filters
 
 HALF = 2**30
@@ -42,7 +42,19 @@ def test_elements_lie_in_pairs_beside_those_of_the_other_channel(depth: int, ord
     assert packed[8:-12].reshape(-1, 2)[:, 0].tolist() == order
     assert not packed[8:-12].reshape(-1, 2)[:, 1].any()
     assert packed[-12:-4].view("<u4").tolist() == [2 * HALF, 0]
-    assert packed[-4:].tolist() == [-3, 0, 0, 0]
+    assert packed[-4:].tolist() == [2, 0, 0, 0]
+
+
+def test_shifts_are_those_of_the_reference_where_requantisation_is_not_direct() -> None:
+    assert pack_matmul(filters(3))[-4:].tolist() == [3, 0, 0, 0]
+
+
+def test_depthwise_weights_lie_by_tap_beside_those_of_three_other_channels() -> None:
+    packed = pack_depthwise(filters(-3, 5, weights=(1, 2, 3)))
+    assert packed[:16].view("<i4").tolist() == [5, 0, 0, 0]
+    assert packed[16:28].reshape(3, 4).tolist() == [[1, 0, 0, 0], [2, 0, 0, 0], [3, 0, 0, 0]]
+    assert packed[28:44].view("<u4").tolist() == [2 * HALF, 0, 0, 0]
+    assert packed[44:].tolist() == [2, 0, 0, 0]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,6 @@
 #include "md_dsp_matmul_s8.h"
 
 #include "md_dsp.h"
-#include "md_requantize.h"
 
 #include <stddef.h>
 
@@ -71,19 +70,10 @@ _Static_assert(offsetof(job_t, block) == 16 && offsetof(job_t, wide) == 20 &&
     "smlad r10, r3, r12, r10\n\t"                                                                  \
     "smlad r11, r3, lr, r11\n\t"
 
-/* md_dsp_requantize after its multiplication; the offset is in r1. */
-#define ROUND(sum, shift)                                                                          \
-    "add " sum ", " sum ", " sum ", asr #31\n\t"                                                   \
-    "add " sum ", r1\n\t"                                                                          \
-    "asr " sum ", " shift "\n\t"                                                                   \
-    "ssat " sum ", #8, " sum "\n\t"
-
-/* One channel of all rows: the shift is taken from, and lr is what md_dsp_code made. */
+/* One channel of all rows; lr is what md_dsp_code made. */
 #define ROUND_ROWS(row0, row1, row2, row3, shift)                                                  \
-    "mvns r1, " shift "\n\t"                                                                       \
-    "lsl r1, lr, r1\n\t"                                                                           \
-    "negs " shift ", " shift "\n\t" ROUND(row0, shift) ROUND(row1, shift) ROUND(row2, shift)       \
-        ROUND(row3, shift)
+    "lsl r1, lr, " shift "\n\t" MD_DSP_ROUND(row0, "r1", shift) MD_DSP_ROUND(row1, "r1", shift)    \
+        MD_DSP_ROUND(row2, "r1", shift) MD_DSP_ROUND(row3, "r1", shift)
 
 /* Two outputs of each row, whose places are the first fields of the job in r12. */
 #define STORE_ROWS                                                                                 \
@@ -235,7 +225,7 @@ static void four_rows(job_t *job) {
             uint32_t doubled;
             memcpy(&doubled, after + sizeof doubled * c, sizeof doubled);
             const int32_t value = md_dsp_requantize(job->sums[i], doubled, job->code,
-                                                    -after[CHANNELS * sizeof doubled + c]);
+                                                    after[CHANNELS * sizeof doubled + c]);
             *job->y[i / CHANNELS]++ = (int8_t)md_dsp_saturate(value);
         }
         job->block += REQUANTISATION;
@@ -247,19 +237,12 @@ static void four_rows(job_t *job) {
 /* Requantises channel `c` of a block in `rows` rows; `after` points behind the block's weights. */
 static void finish(const md_dsp_matmul_t *p, const int32_t *sums, const int8_t *after, uint32_t c,
                    uint32_t rows, int8_t *y) {
-    const int32_t zero_point = p->output_zero_point;
-    const int32_t low = p->activation_min;
-    const int32_t high = p->activation_max;
     const int32_t shift = after[CHANNELS * sizeof(uint32_t) + c];
     uint32_t doubled;
     memcpy(&doubled, after + sizeof doubled * c, sizeof doubled);
     for (uint32_t row = 0; row < rows; row++, sums += CHANNELS, y += p->channels) {
-        if (p->direct) {
-            const int32_t code = md_dsp_code(zero_point);
-            *y = (int8_t)md_clamp(md_dsp_requantize(sums[c], doubled, code, -shift), low, high);
-        } else {
-            *y = md_requantize_s8(sums[c], (int32_t)(doubled >> 1), shift, zero_point, low, high);
-        }
+        *y = md_dsp_finish(sums[c], doubled, shift, p->direct, p->output_zero_point,
+                           p->activation_min, p->activation_max);
     }
 }
 

@@ -274,6 +274,7 @@ _HELIUM_DEPTHWISE_3X3_RELU = replace(
     function="md_helium_depthwise_3x3_relu_s8",
     reason=depthwise_helium.depthwise_3x3_relu,
 )
+_DSP_DEPTHWISE = dsp("md_dsp_depthwise", _depthwise, convolution_dsp.lower_depthwise, ("md_window.h",))
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "CONV_2D": (
@@ -290,6 +291,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         _HELIUM_DEPTHWISE_3X3_RELU,
         _HELIUM_DEPTHWISE_3X3,
         _HELIUM_DEPTHWISE,
+        _DSP_DEPTHWISE,
         _DEPTHWISE,
         _gathered("depth multiplier above 1: a convolution in groups", lower_depthwise_as_groups),
     ),

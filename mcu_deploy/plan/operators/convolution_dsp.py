@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan.arithmetic import INT32_MAX
+from mcu_deploy.plan.operators.depthwise_helium import depthwise_weights
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
 from mcu_deploy.plan.operators.types import Lowered, zero_point
 from mcu_deploy.plan.operators.window import convolution_window
@@ -15,6 +16,9 @@ from mcu_deploy.plan.types import Constant
 # These repeat md_dsp_matmul_s8.h.
 MATMUL_CHANNELS = 2
 MATMUL_ROWS = 4  # MD_DSP_MATMUL_ROWS
+DEPTHWISE_CHANNELS = 4  # md_dsp_depthwise_s8.h
+DEPTHWISE_PIXELS = 2  # MD_DSP_DEPTHWISE_PIXELS
+DEPTHWISE_TAP_BYTES = 8  # MD_DSP_DEPTHWISE_TAP_BYTES
 
 
 def row_bytes(depth: int) -> int:
@@ -51,18 +55,27 @@ def channel_bytes(values: npt.ArrayLike, dtype: str, channels: int) -> npt.NDArr
     return padded.reshape(-1, channels).view(np.int8)
 
 
+def _requantisation(filters: Filters, channels: int) -> npt.NDArray[np.int8]:
+    """The multipliers and shifts of ``channels`` channels as (blocks, bytes of a block)."""
+    doubled = [2 * one.significand for one in filters.multipliers]
+    shifts = [one.shift for one in filters.multipliers]
+    if is_direct(filters):
+        shifts = [-shift - 1 for shift in shifts]
+    parts = [channel_bytes(doubled, "<u4", channels), channel_bytes(shifts, "i1", channels)]
+    return np.concatenate(parts, axis=1)
+
+
 def pack_matmul(filters: Filters) -> npt.NDArray[np.int8]:
     """All constants of ``md_dsp_matmul_t``, block after block."""
     weights = filters.weights
     channels, depth = weights.shape
     padded = np.pad(weights, ((0, -channels % MATMUL_CHANNELS), (0, 1)))
     ordered = padded[:, _element_order(depth)].reshape(-1, MATMUL_CHANNELS, row_bytes(depth) // 2)
-    shifts = channel_bytes([one.shift for one in filters.multipliers], "i1", MATMUL_CHANNELS)
     parts = [
         channel_bytes(filters.bias, "<i4", MATMUL_CHANNELS),
         ordered.transpose(0, 2, 1).reshape(len(ordered), -1),
-        channel_bytes([2 * one.significand for one in filters.multipliers], "<u4", MATMUL_CHANNELS),
-        np.pad(shifts, ((0, 0), (0, 2))),
+        _requantisation(filters, MATMUL_CHANNELS),
+        np.zeros((len(ordered), 2), np.int8),
     ]
     return np.concatenate(parts, axis=1).reshape(-1)
 
@@ -120,4 +133,40 @@ def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
         },
         constants,
         MATMUL_ROWS * row_bytes(depth) + depth,
+    )
+
+
+def pack_depthwise(filters: Filters) -> npt.NDArray[np.int8]:
+    """All constants of ``md_dsp_depthwise_s8_t``, block after block."""
+    weights = filters.weights
+    channels, taps = weights.shape
+    padded = np.pad(weights, ((0, -channels % DEPTHWISE_CHANNELS), (0, 0)))
+    blocks = padded.reshape(-1, DEPTHWISE_CHANNELS, taps).transpose(0, 2, 1)
+    parts = [
+        channel_bytes(filters.bias, "<i4", DEPTHWISE_CHANNELS),
+        blocks.reshape(len(blocks), -1),
+        _requantisation(filters, DEPTHWISE_CHANNELS),
+    ]
+    return np.concatenate(parts, axis=1).reshape(-1)
+
+
+def lower_depthwise(graph: Graph, operator: Operator, prefix: str) -> Lowered:
+    """A DEPTHWISE_CONV_2D with depth multiplier 1 for ``md_dsp_depthwise_s8``."""
+    source = graph.tensors[operator.inputs[0]]
+    sliding = convolution_window(graph, operator)
+    filters = fold(graph, operator, depthwise_weights(graph, operator))
+    constant = Constant(f"{prefix}_blocks", pack_depthwise(filters), operator.inputs[1])
+    padding_bytes = filters.channels if sliding.padded else 0
+    return Lowered(
+        {
+            "blocks": constant.name,
+            **sliding.parameters(),
+            "batches": source.shape[0],
+            "channels": filters.channels,
+            "padding_bytes": padding_bytes,
+            "input_zero_point": zero_point(source),
+            **output_fields(filters),
+        },
+        (constant,),
+        DEPTHWISE_PIXELS * DEPTHWISE_TAP_BYTES * sliding.taps + padding_bytes,
     )
