@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import firmware
 import numpy as np
 import pytest
+from elementwise_cases import binary
 from firmware import Runs, TargetRun, Unit
 from harness import DSP_TARGETS, TARGETS, assert_same, corner_inputs, target_params
 from references import references
@@ -22,7 +23,7 @@ from mcu_deploy.graph.ir import DataType, Graph
 from mcu_deploy.plan.kernels import KERNELS
 from mcu_deploy.plan.operators.types import DSP, HELIUM, PORTABLE
 from mcu_deploy.plan.planner import make_plan
-from mcu_deploy.plan.types import Allocation, Plan
+from mcu_deploy.plan.types import Allocation, Plan, Step
 from mcu_deploy.reference.tflm import ReferenceRun
 
 S8, S16, S32, F32 = DataType.INT8, DataType.INT16, DataType.INT32, DataType.FLOAT32
@@ -33,12 +34,7 @@ PLAN_TARGETS = {
     "host-dsp": DSP,
     "cortex-m4": DSP,
 }
-
-
-RUNS: Mapping[str, Callable[[Sequence[Unit]], list[list[TargetRun]]]] = {
-    "qemu": firmware.run_on_qemu,
-    "cortex-m4": functools.partial(firmware.run_on_qemu, board_name="mps2-an386"),
-}
+BOARDS = {"qemu": "corstone-300", "cortex-m4": "mps2-an386"}
 
 
 @dataclass(frozen=True)
@@ -177,6 +173,8 @@ CASES: tuple[Case, ...] = (
         for kind in ("ADD", "SUB", "MUL", "SQUARED_DIFFERENCE", "MAXIMUM", "MINIMUM")
         for dtype in (S8, S16, S32)
     ),
+    # What no linear function makes, see test_add.py.
+    *(Case(f"{kind} halves", binary(kind, ((4, 20), (4, 20)))) for kind in ("ADD", "SUB")),
     pair("MUL", S8, (1, 5, 3, 8), (1, 1, 1, 8)),
     pair("ADD", S8, (1, 1, 1, 18), (1, 5, 3, 18)),
     pair("ADD", S8, (2, 3, 4, 5), (2, 1, 4, 1)),
@@ -227,6 +225,15 @@ def placed(graph: Graph, plan: Plan, source: int, before: int) -> Plan:
     return replace(plan, allocations=tuple(allocations), arena_bytes=end + 16)
 
 
+def loosely_stated(step: Step, distance: int) -> bool:
+    """Where the DSP kernels have statements larger than they need be.
+
+    They read whole units before they write, so that outputs that shrink could begin behind their inputs;
+    and the second pixel of a depthwise unit has channels left to read.
+    """
+    return step.implementation == DSP and (distance == 0 or step.kernel == "md_dsp_depthwise_s8")
+
+
 @functools.cache
 def graphs() -> list[Graph]:
     made = []
@@ -262,7 +269,7 @@ def units(plan_target: str) -> dict[int, list[Placed]]:
         plan = make_plan(graph, plan_target)
         for source, before in plan.steps[0].overlaps.items():
             distances = [before]
-            if case.loose is not None and (before > 0 or case.loose == 0):
+            if case.loose is not None and not loosely_stated(plan.steps[0], before):
                 distances.append(before - case.loose - graph.tensors[source].dtype.bytes)
             for distance in distances:
                 unit = Unit(graph, placed(graph, plan, source, distance), runs)
@@ -284,8 +291,11 @@ def difference(wanted: Sequence[ReferenceRun], results: Sequence[TargetRun]) -> 
 def test_an_output_may_overlap_an_input_so_far_and_no_farther(target: str) -> None:
     cases = units(PLAN_TARGETS[target])
     flat = [(number, one) for number, some in cases.items() for one in some]
-    run = RUNS.get(target, firmware.run_on_host)
-    results = run([one.unit for _, one in flat])
+    models = [one.unit for _, one in flat]
+    if target in BOARDS:
+        results = firmware.run_on_qemu(models, BOARDS[target])
+    else:
+        results = firmware.run_on_host(models)
     wrong = []
     for (number, one), got in zip(flat, results, strict=True):
         found = difference(wanted()[number], got)

@@ -230,7 +230,7 @@ _DSP_GATHERED = dsp(
     convolution_dsp.lower_convolution,
     ("md_dsp_matmul_s8.h", "md_window.h"),
     ("dsp/md_dsp_matmul_s8.c",),
-    overlap=windows(convolution_window, convolution_dsp.MATMUL_ROWS, by_line=False),
+    windows(convolution_window, convolution_dsp.MATMUL_ROWS, by_line=False),
 )
 
 
@@ -274,7 +274,13 @@ _HELIUM_DEPTHWISE_3X3_RELU = replace(
     function="md_helium_depthwise_3x3_relu_s8",
     reason=depthwise_helium.depthwise_3x3_relu,
 )
-_DSP_DEPTHWISE = dsp("md_dsp_depthwise", _depthwise, convolution_dsp.lower_depthwise, ("md_window.h",))
+_DSP_DEPTHWISE = dsp(
+    "md_dsp_depthwise",
+    _depthwise,
+    convolution_dsp.lower_depthwise,
+    ("md_window.h",),
+    overlap=windows(convolution_window, convolution_dsp.DEPTHWISE_PIXELS, by_line=False, reads_first=False),
+)
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "CONV_2D": (

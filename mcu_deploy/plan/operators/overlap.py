@@ -61,7 +61,12 @@ def _may_alias(one: DataType, other: DataType) -> bool:
 
 
 def rows(block: int, reads_first: bool = False) -> Overlap:
-    """For a matrix product that makes ``block`` rows at a time; ``reads_first``: see ``distance``."""
+    """For a matrix product that makes ``block`` rows at a time.
+
+    Args:
+        block: rows of a unit.
+        reads_first: see ``distance``; else it reads them until the last of them is made.
+    """
 
     def overlap(graph: Graph, operator: Operator) -> Distances:
         source, result = graph.tensors[operator.inputs[0]], graph.tensors[operator.outputs[0]]
