@@ -106,7 +106,8 @@ def _runs(operator: Operator, plan: Plan | None) -> str:
     if operator.index in plan.removed:
         return plan.removed[operator.index]
     step = next(step for step in plan.steps if operator.index in step.operators)
-    return f"{step.kernel} ({step.implementation}; {step.reason})"
+    call = next(call for call in step.calls if operator.index in call.operators)
+    return f"{call.kernel} ({call.implementation}; {step.reason})"
 
 
 def _tensor(tensor: Tensor) -> dict[str, Any]:

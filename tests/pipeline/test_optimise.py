@@ -91,4 +91,4 @@ def test_inspect_shows_the_trade(model: str) -> None:
     assert shown["kernels"] == ["md_conv2d_s8", "md_fully_connected_s8"]  # the depthwise one in groups
     text = run("--optimise", "ram")
     assert "on corstone-300" in text and "ram *" in text
-    assert "md_helium_conv2d_s8" in text
+    assert "md_helium_conv2d_s8 (helium; 3 operators a few rows at a time" in text
