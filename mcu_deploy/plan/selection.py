@@ -60,7 +60,7 @@ def _options(graph: Graph, operator: Operator, implementations: Collection[str])
 
 
 class _Smallest:
-    """Leaves out one kernel after another, always the one that saves most, while it saves anything."""
+    """Leaves out one source file after another, always the one that saves most, while it saves anything."""
 
     def __init__(
         self, graph: Graph, operators: Sequence[Operator], options: Mapping[int, list[Choice]]
@@ -83,11 +83,11 @@ class _Smallest:
         best = self._assigned(without)
         assert best is not None
         while True:
-            functions = sorted({choice.kernel.function for choice in best.values()})
+            sources = sorted({source for choice in best.values() for source in choice.kernel.sources})
             tried = [
-                (self._bytes(assigned), without | {function}, assigned)
-                for function in functions
-                if (assigned := self._assigned(without | {function})) is not None
+                (self._bytes(assigned), without | {source}, assigned)
+                for source in sources
+                if (assigned := self._assigned(without | {source})) is not None
             ]
             least = min(tried, key=lambda one: one[0], default=None)
             if least is None or least[0] >= self._bytes(best):
@@ -98,7 +98,7 @@ class _Smallest:
         """For each operator the kernel with the fewest bytes of constants, or None if one has no kernel."""
         found: dict[int, Choice] = {}
         for index, choices in self.options.items():
-            left = [one for one in choices if one.kernel.function not in without]
+            left = [one for one in choices if without.isdisjoint(one.kernel.sources)]
             if not left:
                 return None
             found[index] = min(left, key=lambda one: self.constants.get((index, one.kernel.function), 0))

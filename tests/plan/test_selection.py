@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.graph.builder import GraphBuilder, OutputQuantization
 from mcu_deploy.graph.ir import Graph, Operator
 from mcu_deploy.plan import selection
 from mcu_deploy.plan.kernels import KERNELS
@@ -66,6 +66,19 @@ def test_for_size_a_further_kernel_must_save_more_than_its_code(
     else:
         assert functions(smallest) == ["md_conv2d_s8", "md_conv2d_s8", rows]
         assert smallest[1].reason.endswith("; smaller than with md_special_s8")
+
+
+def test_for_size_all_kernels_of_a_file_are_left_out_together() -> None:
+    """The Helium kernels for depthwise 3x3, one of them for RELU, are in one file, beside the general one."""
+    builder = GraphBuilder("depthwise", 5)
+    x = builder.input((1, 8, 8, 16))
+    for zero_point in (3, -128):
+        x = builder.depthwise_conv_2d(x, 1, (3, 3), output=OutputQuantization(0.2, zero_point))
+    made = builder.build([x])
+    fast, small = (make_plan(made, HELIUM, one) for one in (Optimise.BALANCED, Optimise.SIZE))
+    special = ["md_helium_depthwise_3x3_s8", "md_helium_depthwise_3x3_relu_s8"]
+    assert [step.kernel for step in fast.steps] == special
+    assert {step.kernel for step in small.steps} == {"md_helium_depthwise_s8"}
 
 
 def test_for_size_the_core_is_used_all_the_same() -> None:
