@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from elementwise_cases import INT16, NOT_WITH_OVERFLOW, activation_cases, arithmetic_cases, binary
 from harness import Case, Suite, parametrize
+
+from mcu_deploy.graph.builder import GraphBuilder
+from mcu_deploy.plan.operators.types import HELIUM
+from mcu_deploy.plan.planner import make_plan
 
 SHAPES = ((9, 30), (9, 30))
 
@@ -30,3 +35,12 @@ SUITE = Suite(
 @parametrize(SUITE)
 def test_mul(case: str, target: str) -> None:
     SUITE.check(case, target)
+
+
+@pytest.mark.parametrize(("output", "kernel"), [(0.07, "md_helium_mul_s8"), (1e-4, "md_mul_s8")])
+def test_only_right_shifts_are_for_helium(output: float, kernel: str) -> None:
+    builder = GraphBuilder("product", 1)
+    made = binary("MUL", ((4, 20), (4, 20)), output=(output, 0))(builder)
+    assert isinstance(made, int)
+    (step,) = make_plan(builder.build([made]), HELIUM).steps
+    assert step.kernel == kernel

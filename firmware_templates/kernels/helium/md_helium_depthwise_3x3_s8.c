@@ -87,13 +87,15 @@ typedef struct {
     "vadd.i8 q4, q4, r12\n\t"
 
 /* The loop's tail predication is by bytes: it suits all vectors, because lane i of int32 is of the
- * channels 4 * i to 4 * i + 3 and the number of channels a multiple of 4. */
+ * channels 4 * i to 4 * i + 3 and the number of channels a multiple of 4. r7 is saved here, because
+ * without optimisation it is the compiler's frame pointer. */
 /* clang-format off */
 #define RUN(name, fix, narrow)                                                                     \
     static void name(run_t *pixels, int8_t *output) {                                              \
         register run_t *run __asm__("r11") = pixels;                                               \
         register int8_t *y __asm__("r10") = output;                                                \
         __asm__ volatile(                                                                          \
+            "push {r7}\n\t"                                                                        \
             "ldm r11, {r1-r9}\n"                                                                   \
             "1:\n\t"                                                                               \
             "ldrd r0, r12, [r11, #36]\n\t"                                                         \
@@ -142,9 +144,10 @@ typedef struct {
             "add r10, r12\n\t"                                                                     \
             "b 1b\n"                                                                               \
             "3:\n\t"                                                                               \
+            "pop {r7}\n\t"                                                                         \
             : "+r"(run), "+r"(y)                                                                   \
             :                                                                                      \
-            : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r7", "r8", "r9", "r12", "lr", "q0", "q1", \
+            : "r0", "r1", "r2", "r3", "r4", "r5", "r6", "r8", "r9", "r12", "lr", "q0", "q1", \
               "q2", "q3", "q4", "q5", "q6", "q7", "cc", "memory");                                 \
     }
 /* clang-format on */

@@ -27,22 +27,20 @@
 /* In assembly language because GCC 12 stores four vectors on the stack for each 16 elements. */
 static void sum_row(const void *parameters, const md_helium_row_t *row) {
     const md_linear_sum_s8_t *const p = parameters;
-    const int8_t *first = row->first;
-    const int8_t *second = row->second;
+    const int8_t *x = row->x;
+    const int8_t *y = row->y;
     int8_t *output = row->output;
     int32_t count = row->count;
-    int8_t limits[2 * MD_HELIUM_LANES];
-    vstrbq_s8(limits, vdupq_n_s8((int8_t)p->activation_min));
-    vstrbq_s8(limits + MD_HELIUM_LANES, vdupq_n_s8((int8_t)p->activation_max));
+    const int8x16_t limits[2] = {vdupq_n_s8((int8_t)p->activation_min),
+                                 vdupq_n_s8((int8_t)p->activation_max)};
     /* clang-format off */
     __asm__ volatile(
         "1:\n\t"
         "vctp.8 %[count]\n\t"
         "vpstt\n\t"
-        "vldrbt.8 q0, [%[first]]\n\t"
-        "vldrbt.8 q1, [%[second]]\n\t"
-        "add %[first], %[first_step]\n\t"
-        "add %[second], %[second_step]\n\t"
+        "vldrbt.8 q0, [%[x]], #16\n\t"
+        "vldrbt.8 q1, [%[y]]\n\t"
+        "add %[y], %[y_step]\n\t"
         "vmovlb.s8 q2, q0\n\t"
         "vmovlb.s8 q3, q1\n\t"
         SUMS("q2", "q3", "q6")
@@ -59,9 +57,9 @@ static void sum_row(const void *parameters, const md_helium_row_t *row) {
         "vstrbt.8 q6, [%[output]], #16\n\t"
         "subs %[count], #16\n\t"
         "bgt 1b\n\t"
-        : [first] "+r"(first), [second] "+r"(second), [output] "+r"(output), [count] "+r"(count)
-        : [first_step] "r"(row->first_step), [second_step] "r"(row->second_step),
-          [factors] "w"(vdupq_n_s32(p->first_factor)), [factor] "r"(p->second_factor),
+        : [x] "+r"(x), [y] "+r"(y), [output] "+r"(output), [count] "+r"(count)
+        : [y_step] "r"(row->y_step),
+          [factors] "w"(vdupq_n_s32(row->swapped ? p->second_factor : p->first_factor)), [factor] "r"(row->swapped ? p->first_factor : p->second_factor),
           [offset] "r"(p->offset - 0x8000), [shift] "r"(16 - p->fraction), [limits] "r"(limits)
         : "q0", "q1", "q2", "q3", "q4", "q5", "q6", "cc", "memory");
     /* clang-format on */

@@ -161,6 +161,24 @@ def _linear_parameters(operator: Operator, tensors: tuple[Tensor, Tensor, Tensor
     }
 
 
+def _shifted_right(graph: Graph, operator: Operator) -> str | None:
+    """Whether ``md_helium_mul_s8`` can perform a MUL."""
+    tensors = _tensors(graph, operator)
+    if tensors[2].dtype is not DataType.INT8 or int(_product(operator, tensors)["shift"]) >= 0:
+        return None
+    return "products rescaled once, 16 elements at a time"
+
+
+_HELIUM_MUL = replace(
+    _kernel("md_mul", "md_mul", DataType.INT8, "", _product),
+    implementation=HELIUM,
+    function="md_helium_mul_s8",
+    header="md_helium_mul_s8.h",
+    headers=("md_mul.h", "md_broadcast.h", "md_helium_broadcast.h", "md_requantize.h"),
+    sources=("helium/md_helium_mul_s8.c", "helium/md_helium_broadcast.c", "portable/md_mul.c"),
+    reason=_shifted_right,
+)
+
 _LINEAR = portable(
     "md_linear_sum",
     _linear,
@@ -173,7 +191,7 @@ _LINEAR_SUM = (
         _LINEAR,
         implementation=HELIUM,
         headers=(*_LINEAR.headers, "md_helium_broadcast.h"),
-        sources=("helium/md_linear_sum_s8.c",),
+        sources=("helium/md_linear_sum_s8.c", "helium/md_helium_broadcast.c"),
     ),
     _LINEAR,
 )
@@ -181,10 +199,10 @@ _LINEAR_SUM = (
 _COMMON = "both inputs brought to one scale"
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
-    "ADD": _LINEAR_SUM + _rescaled("md_add", "md_add", _COMMON, _common),
+    "ADD": (*_LINEAR_SUM, *_rescaled("md_add", "md_add", _COMMON, _common)),
     "MAXIMUM": _compared("md_maximum"),
     "MINIMUM": _compared("md_minimum"),
-    "MUL": _rescaled("md_mul", "md_mul", "products rescaled once", _product),
+    "MUL": (_HELIUM_MUL, *_rescaled("md_mul", "md_mul", "products rescaled once", _product)),
     "SQUARED_DIFFERENCE": _rescaled("md_squared_difference", "md_add", _COMMON, _common),
-    "SUB": _LINEAR_SUM + _rescaled("md_sub", "md_add", _COMMON, _common),
+    "SUB": (*_LINEAR_SUM, *_rescaled("md_sub", "md_add", _COMMON, _common)),
 }
