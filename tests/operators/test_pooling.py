@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from harness import Build, Case, Suite, parametrize
 
 from mcu_deploy.graph.builder import GraphBuilder
 from mcu_deploy.graph.ir import DataType
+from mcu_deploy.plan.operators.types import HELIUM
+from mcu_deploy.plan.planner import make_plan
 
 
 def pool(
@@ -50,6 +53,26 @@ SUITE = Suite(
                 for padding in ("SAME", "VALID")
             ),
             Case(f"{kind} global", pool(kind, (1, 25, 5, 7), (25, 5), (1, 1), "VALID")),
+            # More than 256 positions, and more than the kernels for Helium average.
+            *(
+                Case(f"{kind} global of {shape}", pool(kind, shape, shape[1:3], (1, 1), "VALID"))
+                for shape in (
+                    (1, 1, 300, 17),
+                    (1, 64, 64, 2),
+                    (1, 75, 76, 3),
+                    (1, 5700, 1, 3),
+                    (1, 76, 76, 3),
+                )
+            ),
+            *(
+                Case(
+                    f"{kind} {size} of {channels} channels",
+                    pool(kind, (1, 5, 6, channels), size, (1, 1), "SAME"),
+                )
+                for size in ((2, 3), (5, 6))
+                for channels in (15, 16, 33)
+            ),
+            Case(f"{kind} wide", pool(kind, (1, 3, 600, 4), (2, 280), (1, 160), "SAME")),
             Case(f"{kind} 1x1", pool(kind, (1, 3, 3, 2), (1, 1), (1, 1), "VALID")),
             Case(f"{kind} above input", pool(kind, (1, 3, 2, 2), (9, 9), (2, 2), "SAME")),
             Case(f"{kind} far above input", pool(kind, (1, 3, 2, 2), (30_000, 30_000), (2, 2), "SAME")),
@@ -87,3 +110,12 @@ SUITE = Suite(
 @parametrize(SUITE)
 def test_pooling(case: str, target: str) -> None:
     SUITE.check(case, target)
+
+
+@pytest.mark.parametrize(("width", "kernel"), [(71, "md_helium_max_pool_s8"), (72, "md_max_pool_s8")])
+def test_windows_are_not_too_large_for_helium(width: int, kernel: str) -> None:
+    builder = GraphBuilder("pool", 1)
+    made = pool("MAX_POOL_2D", (1, 80, width, 3), (80, 100), (1, 1), "SAME")(builder)
+    assert isinstance(made, int)
+    (step,) = make_plan(builder.build([made]), HELIUM).steps
+    assert step.kernel == kernel

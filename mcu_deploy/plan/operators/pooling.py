@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from mcu_deploy.graph.ir import DataType, Graph, Operator
 from mcu_deploy.plan.operators.overlap import windows
-from mcu_deploy.plan.operators.types import Kernel, Lowered, fused_activation, integer, portable
+from mcu_deploy.plan.operators.types import HELIUM, Kernel, Lowered, fused_activation, integer, portable
 from mcu_deploy.plan.operators.window import Window, window
 
 
 def _window(graph: Graph, operator: Operator) -> Window:
     return window(graph, operator, (integer(operator, "filter_height"), integer(operator, "filter_width")))
+
+
+HELIUM_POSITIONS = 5700  # MD_HELIUM_POOL_POSITIONS
 
 
 def lower_pool(graph: Graph, operator: Operator, prefix: str) -> Lowered:
@@ -35,16 +39,37 @@ def _int16(graph: Graph, operator: Operator) -> str | None:
     return "int16 activations" if graph.tensors[operator.inputs[0]].dtype is DataType.INT16 else None
 
 
-def _pool(function: str) -> tuple[Kernel, ...]:
+def _small(graph: Graph, operator: Operator) -> str | None:
+    """Whether the kernels for Helium can perform a pooling."""
+    source = graph.tensors[operator.inputs[0]]
+    size = (integer(operator, "filter_height"), integer(operator, "filter_width"))
+    positions = min(size[0], source.shape[1]) * min(size[1], source.shape[2])
+    if source.dtype is not DataType.INT8 or positions > HELIUM_POSITIONS:
+        return None
+    return "16 channels at a time"
+
+
+def _pool(name: str) -> tuple[Kernel, ...]:
     headers = ("md_requantize.h", "md_window.h")
     overlap = windows(_window)
+    plain = portable(f"md_{name}", "any window", lower_pool, headers, family="md_pool", overlap=overlap)
+    helium = replace(
+        plain,
+        implementation=HELIUM,
+        function=f"md_helium_{name}_s8",
+        header="md_helium_pool_s8.h",
+        headers=(plain.header, *plain.headers),
+        sources=("helium/md_helium_pool_s8.c", *plain.sources),
+        reason=_small,
+    )
     return (
-        portable(function, _int16, lower_pool, headers, family="md_pool", types="s16", overlap=overlap),
-        portable(function, "any window", lower_pool, headers, family="md_pool", overlap=overlap),
+        helium,
+        portable(f"md_{name}", _int16, lower_pool, headers, family="md_pool", types="s16", overlap=overlap),
+        plain,
     )
 
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
-    "AVERAGE_POOL_2D": _pool("md_average_pool"),
-    "MAX_POOL_2D": _pool("md_max_pool"),
+    "AVERAGE_POOL_2D": _pool("average_pool"),
+    "MAX_POOL_2D": _pool("max_pool"),
 }
