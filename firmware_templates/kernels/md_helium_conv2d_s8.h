@@ -16,10 +16,12 @@ typedef struct {
     int32_t run; /* filter columns that lie side by side in memory: filter_width or 1 */
     int32_t input_zero_point;
     uint32_t windows; /* gathered at a time: even, at least 2 */
-    /* NULL, or for small windows [matmul.depth / 16][3][16]: where in memory each element of a
-     * window lies behind the first one, then its row behind the first one's, then its column. Sums
-     * of these and a window's own row and column are distinct modulo 256. */
-    const uint8_t *taps;
+    /* NULL, or for windows of short pieces uint8_t or uint16_t [matmul.depth / tap_lanes][3]
+     * [tap_lanes]: how far behind the first one's place in memory each element of a window lies,
+     * then how far behind its row, then its column. Rows and columns of all windows are distinct in
+     * that type, outside of the input as well. */
+    const void *taps;
+    uint32_t tap_lanes; /* 16 of uint8_t, or 8 of uint16_t */
 } md_helium_conv2d_s8_t;
 
 /* input[batches][input_height][input_width][input_channels],

@@ -177,7 +177,19 @@ SUITE = Suite(
             conv((1, 3, 3, 2), 3, (2, 2), dilation_h_factor=5, dilation_w_factor=5, **SAME),
         ),
         Case("two batches 3x3", conv((2, 5, 5, 3), 4, (3, 3), **SAME)),
-        # As long as 8 bits can count rows, columns and bytes, and longer.
+        # As long as 8 or 16 bits can count rows, columns and bytes, and longer.
+        *(
+            Case(
+                f"{shape} {kernel}",
+                conv(shape, 2, kernel, (3, 3), **SAME),
+                not_on={"npu": "Vela has no more than 16 bits for a dimension"},
+            )
+            for shape, kernel in (
+                ((1, 1, 65540, 1), (1, 3)),
+                ((1, 2, 32766, 1), (3, 3)),
+                ((1, 3, 32767, 1), (3, 3)),
+            )
+        ),
         *(
             Case(f"{shape} {kernel} {padding}", conv(shape, 3, kernel, padding=padding))
             for shape, kernel in (
@@ -192,6 +204,8 @@ SUITE = Suite(
             for shape, kernel in (
                 ((1, 5, 100, 2), (3, 3)),
                 ((1, 5, 5, 15), (2, 1)),
+                ((1, 5, 5, 10), (3, 3)),
+                ((1, 5, 5, 11), (3, 3)),
                 ((1, 5, 5, 16), (3, 3)),
                 ((1, 5, 5, 17), (3, 3)),
                 ((1, 5, 9, 5), (3, 4)),

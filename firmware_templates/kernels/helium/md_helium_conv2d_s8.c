@@ -12,7 +12,8 @@
 
 #include "md_helium.h"
 
-/* The pieces of a window are short: a call of memcpy would cost more than they do. */
+/* Small windows are loaded with an offset for each lane. The pieces of others are short: a call of
+ * memcpy would cost more than they do. */
 static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
     int8_t *const end = to + bytes;
     do {
@@ -28,85 +29,71 @@ static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
     return end;
 }
 
-/* Copies `count` pieces of at most 16 bytes, `step` apart, one behind the other. */
-static inline void copy_pieces(int8_t *to, const int8_t *from, int32_t bytes, int32_t step,
-                               int32_t count) {
-    __asm__ volatile("vctp.8 %[bytes]\n\t"
-                     "dls lr, %[count]\n"
-                     "1:\n\t"
-                     "vpstt\n\t"
-                     "vldrbt.8 q0, [%[from]]\n\t"
-                     "vstrbt.8 q0, [%[to]]\n\t"
-                     "add %[from], %[step]\n\t"
-                     "add %[to], %[bytes]\n\t"
-                     "le lr, 1b\n\t"
-                     : [from] "+r"(from), [to] "+r"(to)
-                     : [bytes] "r"(bytes), [step] "r"(step), [count] "r"(count)
-                     : "q0", "lr", "memory");
-}
-
 /* Writes `count` small windows inside of the input, the first of which begins at `first`, into
- * rows. */
-static void gather_taps(const md_helium_conv2d_s8_t *p, const int8_t *first, uint32_t count,
-                        int8_t *rows) {
+ * rows: so many bits an offset, 128 / bits elements at a time. */
+#define GATHER(bits, load)                                                                         \
+    __asm__ volatile("dls lr, %[count]\n\t" load " q0, [%[taps]]\n"                                \
+                     "1:\n\t"                                                                      \
+                     "vldrb.u" bits " q1, [%[window], q0]\n\t"                                     \
+                     "add %[window], %[step]\n\t"                                                  \
+                     "vstrb." bits " q1, [%[row]]\n\t"                                             \
+                     "add %[row], %[depth]\n\t"                                                    \
+                     "le lr, 1b\n\t"                                                               \
+                     : [window] "+r"(window), [row] "+l"(row)                                      \
+                     : [taps] "l"(taps), [step] "r"(step), [depth] "r"(depth), [count] "r"(count)  \
+                     : "lr", "q0", "q1", "memory")
+
+static void gather_inside(const md_helium_conv2d_s8_t *p, const int8_t *first, uint32_t count,
+                          int8_t *rows) {
     const uint32_t depth = p->matmul.depth;
     const int32_t step = p->window.stride_width * p->input_channels;
-    for (uint32_t k = 0; k < depth; k += 16) {
-        const uint8_t *const taps = p->taps + 3 * k;
+    const int8_t *taps = p->taps;
+    for (uint32_t k = 0; k < depth; k += p->tap_lanes, taps += 48) {
         const int8_t *window = first;
         int8_t *row = rows + k;
-        __asm__ volatile(
-            "dls lr, %[count]\n\t"
-            "vldrb.u8 q0, [%[taps]]\n"
-            "1:\n\t"
-            "vldrb.u8 q1, [%[window], q0]\n\t"
-            "add %[window], %[step]\n\t"
-            "vstrb.8 q1, [%[row]]\n\t"
-            "add %[row], %[depth]\n\t"
-            "le lr, 1b\n\t"
-            : [window] "+r"(window), [row] "+r"(row)
-            : [taps] "r"(taps), [step] "r"(step), [depth] "r"(depth), [count] "r"(count)
-            : "lr", "q0", "q1", "memory");
+        if (p->tap_lanes == 16) {
+            GATHER("8", "vldrb.u8");
+        } else {
+            GATHER("16", "vldrh.u16");
+        }
     }
 }
 
-/* Writes a small window at input position (y, x), which reaches outside, into `row`. An index below 0 is a large one
- * without its sign. */
-static void gather_valid_taps(const md_helium_conv2d_s8_t *p, const int8_t *window, int32_t y,
-                              int32_t x, int8_t *row) {
-    const uint8_t *taps = p->taps;
-    __asm__ volatile("vdup.8 q4, %[height]\n\t"
-                     "vdup.8 q5, %[width]\n\t"
-                     "vdup.8 q6, %[zero_point]\n\t"
-                     "dls lr, %[count]\n"
-                     "1:\n\t"
-                     "vldrb.u8 q0, [%[taps]], #16\n\t"
-                     "vldrb.u8 q1, [%[taps]], #16\n\t"
-                     "vldrb.u8 q2, [%[taps]], #16\n\t"
-                     "vadd.i8 q1, q1, %[y]\n\t"
-                     "vadd.i8 q2, q2, %[x]\n\t"
-                     "vpt.u8 hi, q4, q1\n\t"
-                     "vcmpt.u8 hi, q5, q2\n\t"
-                     "vpst\n\t"
-                     "vldrbt.u8 q3, [%[window], q0]\n\t"
-                     "vpsel q3, q3, q6\n\t"
-                     "vstrb.8 q3, [%[row]], #16\n\t"
-                     "le lr, 1b\n\t"
-                     : [taps] "+l"(taps), [row] "+l"(row)
-                     : [window] "r"(window), [count] "r"(p->matmul.depth / 16), [y] "r"(y),
-                       [x] "r"(x), [height] "r"(p->window.input_height),
-                       [width] "r"(p->window.input_width), [zero_point] "r"(p->input_zero_point)
-                     : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "memory");
+/* Writes a small window at input position (y, x), which reaches outside, into `row`. An index below
+ * 0 is a large one without its sign. */
+#define GATHER_VALID(bits, bytes, load)                                                            \
+    __asm__ volatile("vdup." bits " q4, %[height]\n\t"                                             \
+                     "vdup." bits " q5, %[width]\n\t"                                              \
+                     "vdup." bits " q6, %[zero_point]\n\t"                                         \
+                     "dls lr, %[count]\n"                                                          \
+                     "1:\n\t" load " q0, [%[taps]], #16\n\t" load " q1, [%[taps]], #16\n\t" load   \
+                     " q2, [%[taps]], #16\n\t"                                                     \
+                     "vadd.i" bits " q1, q1, %[y]\n\t"                                             \
+                     "vadd.i" bits " q2, q2, %[x]\n\t"                                             \
+                     "vpt.u" bits " hi, q4, q1\n\t"                                                \
+                     "vcmpt.u" bits " hi, q5, q2\n\t"                                              \
+                     "vpst\n\t"                                                                    \
+                     "vldrbt.u" bits " q3, [%[window], q0]\n\t"                                    \
+                     "vpsel q3, q3, q6\n\t"                                                        \
+                     "vstrb." bits " q3, [%[row]], #" bytes "\n\t"                                 \
+                     "le lr, 1b\n\t"                                                               \
+                     : [taps] "+l"(taps), [row] "+l"(row)                                          \
+                     : [window] "r"(window), [count] "r"(p->matmul.depth / p->tap_lanes),          \
+                       [y] "r"(y), [x] "r"(x), [height] "r"(p->window.input_height),               \
+                       [width] "r"(p->window.input_width), [zero_point] "r"(p->input_zero_point)   \
+                     : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "memory")
+
+static void gather_valid(const md_helium_conv2d_s8_t *p, const int8_t *window, int32_t y, int32_t x,
+                         int8_t *row) {
+    const int8_t *taps = p->taps;
+    if (p->tap_lanes == 16) {
+        GATHER_VALID("8", "16", "vldrb.u8");
+    } else {
+        GATHER_VALID("16", "8", "vldrh.u16");
+    }
 }
 
 #else
-
-static void copy_pieces(int8_t *to, const int8_t *from, int32_t bytes, int32_t step,
-                        int32_t count) {
-    for (; count > 0; count--, from += step, to += bytes) {
-        memcpy(to, from, (size_t)bytes);
-    }
-}
 
 static int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
     memcpy(to, from, (size_t)bytes);
@@ -116,7 +103,8 @@ static int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
 #endif
 
 /* Fills `count` positions with padding; returns where the next one goes. */
-static int8_t *pad(const md_helium_conv2d_s8_t *p, int8_t *row, int32_t count) {
+__attribute__((noinline)) static int8_t *pad(const md_helium_conv2d_s8_t *p, int8_t *row,
+                                             int32_t count) {
     if (count <= 0) {
         return row;
     }
@@ -127,15 +115,20 @@ static int8_t *pad(const md_helium_conv2d_s8_t *p, int8_t *row, int32_t count) {
 
 /* Writes the window at input position (y, x), which may be outside, into `row`. */
 static void gather(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t y, int32_t x,
-                   int8_t *row) {
+                   bool inside, int8_t *row) {
     const md_window_t *w = &p->window;
     const int32_t channels = p->input_channels;
+    const bool whole = inside && p->run == w->filter_width;
     for (int32_t i = 0; i < w->filter_height; i++, y += w->dilation_height) {
+        const int8_t *line = input + y * w->input_width * channels;
+        if (whole) {
+            row = copy(row, line + x * channels, w->filter_width * channels);
+            continue;
+        }
         if (y < 0 || y >= w->input_height) {
             row = pad(p, row, w->filter_width);
             continue;
         }
-        const int8_t *line = input + y * w->input_width * channels;
         int32_t column = x;
         for (int32_t j = 0; j < w->filter_width; j += p->run, column += w->dilation_width) {
             const int32_t first = md_clamp(-column, 0, p->run);
@@ -149,22 +142,6 @@ static void gather(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t 
     }
 }
 
-/* The same for a window inside of the input whose lines lie in memory as they are. */
-static void gather_inside(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t y, int32_t x,
-                          int8_t *row) {
-    const md_window_t *w = &p->window;
-    const int32_t bytes = w->filter_width * p->input_channels;
-    const int32_t step = w->dilation_height * w->input_width * p->input_channels;
-    const int8_t *line = input + (y * w->input_width + x) * p->input_channels;
-    if (bytes <= 16) {
-        copy_pieces(row, line, bytes, step, w->filter_height);
-        return;
-    }
-    for (int32_t i = 0; i < w->filter_height; i++, line += step) {
-        row = copy(row, line, bytes);
-    }
-}
-
 /* Gathers the window at input position (y, x) and, where that is cheaper, some of the `inside`
  * windows from there on that do not reach outside; gives their number, at most `room`. */
 static inline uint32_t gather_some(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t y,
@@ -174,19 +151,15 @@ static inline uint32_t gather_some(const md_helium_conv2d_s8_t *p, const int8_t 
         const int8_t *const first = input + (y * p->window.input_width + x) * p->input_channels;
         if (inside > 0) {
             const uint32_t count = (uint32_t)inside < room ? (uint32_t)inside : room;
-            gather_taps(p, first, count, rows);
+            gather_inside(p, first, count, rows);
             return count;
         }
-        gather_valid_taps(p, first, y, x, rows);
+        gather_valid(p, first, y, x, rows);
         return 1;
     }
 #endif
     (void)room;
-    if (inside > 0 && p->run == p->window.filter_width) {
-        gather_inside(p, input, y, x, rows);
-    } else {
-        gather(p, input, y, x, rows);
-    }
+    gather(p, input, y, x, inside > 0, rows);
     return 1;
 }
 

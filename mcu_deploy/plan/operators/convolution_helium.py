@@ -20,7 +20,8 @@ MATMUL_LANES = 16
 # Of md_helium_conv2d_s8: at most so many windows at a time, in so many bytes unless two need more.
 CONV2D_WINDOWS = 16
 CONV2D_BYTES = 256
-UINT8_MAX = 255
+# Bytes of a window that lie side by side, up to which loads with an offset a lane are cheaper than a copy.
+SHORT_PIECE = 32
 
 
 def _blocks(values: npt.ArrayLike, dtype: str) -> npt.NDArray[np.int8]:
@@ -92,9 +93,9 @@ def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     return Lowered({**parameters, "rows": rows}, constants)
 
 
-def small_window(sliding: Window, channels: int) -> npt.NDArray[np.uint8] | None:
+def window_taps(sliding: Window, channels: int) -> npt.NDArray[np.unsignedinteger] | None:
     """The array ``taps`` of an ``md_helium_conv2d_s8_t``, or None where it would not pay or not fit."""
-    if channels * (sliding.filter[1] if sliding.dilation[1] == 1 else 1) >= MATMUL_LANES:
+    if channels * (sliding.filter[1] if sliding.dilation[1] == 1 else 1) > SHORT_PIECE:
         return None
     indices = np.indices((*sliding.filter, channels)).reshape(3, -1)
     rows, columns = (indices[axis] * sliding.dilation[axis] for axis in (0, 1))
@@ -105,10 +106,12 @@ def small_window(sliding: Window, channels: int) -> npt.NDArray[np.uint8] | None
             sliding.input, sliding.output, sliding.stride, sliding.pad, (rows, columns), strict=True
         )
     ]
-    if max(*furthest, int(offsets.max())) > UINT8_MAX:
-        return None
     padded = np.pad([offsets, rows, columns], ((0, 0), (0, -offsets.size % MATMUL_LANES)))
-    return padded.reshape(3, -1, MATMUL_LANES).transpose(1, 0, 2).reshape(-1).astype(np.uint8)
+    for dtype in (np.uint8, np.uint16):
+        if max(*furthest, int(offsets.max())) <= np.iinfo(dtype).max:
+            lanes = MATMUL_LANES // np.dtype(dtype).itemsize
+            return padded.reshape(3, -1, lanes).transpose(1, 0, 2).reshape(-1).astype(dtype)
+    return None
 
 
 def windows_at_a_time(graph: Graph, operator: Operator) -> int:
@@ -127,7 +130,7 @@ def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     whole = np.pad(filters.weights, ((0, 0), (0, -filters.weights.shape[1] % MATMUL_LANES)))
     depth = whole.shape[1]
     parameters, constants = matmul(prefix, replace(filters, weights=whole), operator.inputs[1])
-    taps = small_window(sliding, source.shape[3])
+    taps = window_taps(sliding, source.shape[3])
     if taps is not None:
         constants = (*constants, Constant(f"{prefix}_taps", taps))
     windows = windows_at_a_time(graph, operator)
@@ -141,6 +144,7 @@ def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
             "input_zero_point": zero_point(source),
             "windows": windows,
             "taps": "NULL" if taps is None else f"{prefix}_taps",
+            "tap_lanes": MATMUL_LANES if taps is None else MATMUL_LANES // taps.itemsize,
         },
         constants,
         windows * depth,
