@@ -112,6 +112,15 @@ static inline int32_t md_dsp_requantize(int32_t acc, uint32_t doubled, int32_t c
     "asr " sum ", " shift "\n\t"                                                                   \
     "ssat " sum ", #8, " sum ", asr #1\n\t"
 
+/* Limits what MD_DSP_ROUND has limited to int8 only. */
+static inline void md_dsp_limit(int8_t *y, uint32_t count, int32_t low, int32_t high) {
+    if (low > INT8_MIN || high < INT8_MAX) {
+        for (uint32_t i = 0; i < count; i++) {
+            y[i] = (int8_t)md_clamp(y[i], low, high);
+        }
+    }
+}
+
 /* The whole way to an output value, whatever `direct` says: if it is 0, `shift` is as in
  * md_requantize.h. */
 static inline int8_t md_dsp_finish(int32_t acc, uint32_t doubled, int32_t shift, int32_t direct,

@@ -195,14 +195,18 @@ static MD_DSP_NAKED void nine_taps(__attribute__((unused)) job_t *job) {
 /* What nine_taps can do of two pixels; gives the first channel that is left, whose block is then
  * job->block. */
 static int32_t quick_channels(const md_dsp_depthwise_s8_t *p, job_t *job, uint32_t tap_count) {
-    const int full_range = p->activation_min == INT8_MIN && p->activation_max == INT8_MAX;
-    if (!p->direct || !full_range || tap_count != NINE || p->channels < CHANNELS) {
+    if (!p->direct || tap_count != NINE || p->channels < CHANNELS) {
         return 0;
     }
     job->code = md_dsp_code(p->output_zero_point);
     job->blocks = (uint32_t)p->channels / CHANNELS;
+    int8_t *const first = job->y[0];
+    int8_t *const second = job->y[1];
     nine_taps(job);
-    return p->channels / CHANNELS * CHANNELS;
+    const uint32_t done = (uint32_t)p->channels / CHANNELS * CHANNELS;
+    md_dsp_limit(first, done, p->activation_min, p->activation_max);
+    md_dsp_limit(second, done, p->activation_min, p->activation_max);
+    return (int32_t)done;
 }
 
 #else

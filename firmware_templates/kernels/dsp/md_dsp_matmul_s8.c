@@ -260,17 +260,6 @@ static void one_row(const md_dsp_matmul_t *p, const int8_t *wide, int8_t *y) {
     }
 }
 
-/* Limits what four_rows has limited to int8 only. */
-static void limit(const md_dsp_matmul_t *p, int8_t *y, uint32_t count) {
-    const int32_t low = p->activation_min;
-    const int32_t high = p->activation_max;
-    if (low > INT8_MIN || high < INT8_MAX) {
-        for (uint32_t i = 0; i < count; i++) {
-            y[i] = (int8_t)md_clamp(y[i], low, high);
-        }
-    }
-}
-
 /* The blocks from `channel` on that four_rows cannot requantise: one after the other. */
 static void any_blocks(const md_dsp_matmul_t *p, job_t *job, uint32_t channel, uint32_t rows,
                        int8_t *y) {
@@ -306,7 +295,7 @@ void md_dsp_matmul_s8(const md_dsp_matmul_t *p, uint32_t rows, const int8_t *wid
             job.y[row] = job.y[row - 1] + (row < rows ? p->channels : 0);
         }
         four_rows(&job);
-        limit(p, y, rows * p->channels);
+        md_dsp_limit(y, rows * p->channels, p->activation_min, p->activation_max);
     }
     any_blocks(p, &job, direct * CHANNELS, rows, y);
 }
