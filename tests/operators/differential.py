@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from mcu_deploy.graph.checks import check
 from mcu_deploy.graph.ir import Graph
 from mcu_deploy.graph.reader import parse_model
 from mcu_deploy.graph.writer import write_model
-from mcu_deploy.plan.operators.types import HELIUM, PORTABLE
+from mcu_deploy.plan.operators.types import DSP, HELIUM, PORTABLE
 from mcu_deploy.plan.planner import make_plan, observable_tensors
 from mcu_deploy.plan.types import Plan
 from mcu_deploy.reference.tflm import ReferenceRun
@@ -24,7 +25,9 @@ from mcu_deploy.reference.tflm import ReferenceRun
 TARGETS: Mapping[str, Callable[[Sequence[Unit]], list[list[TargetRun]]]] = {
     "native": run_on_host,
     "qemu": run_on_qemu,
+    "cortex-m4": functools.partial(run_on_qemu, board_name="mps2-an386"),
 }
+PLAN_TARGETS = {"native": PORTABLE, "qemu": HELIUM, "cortex-m4": DSP}
 Job = tuple[Graph, Runs]
 Results = list[list[ReferenceRun] | str]
 
@@ -60,7 +63,7 @@ def compare(
         try:
             read = parse_model(write_model(graph), graph.name)
             check(read)
-            units[number] = Unit(read, plan(read, HELIUM if target == "qemu" else PORTABLE), runs)
+            units[number] = Unit(read, plan(read, PLAN_TARGETS[target]), runs)
         except Exception as error:  # of whatever kind: it belongs to this graph
             problems[number] = f"{type(error).__name__}: {error}"
     for number, result in _run(units, target).items():

@@ -47,10 +47,15 @@ def check_batch(start: int, target: str) -> None:
         pytest.fail(f"seeds {[start + number for number in failed]} fail\n{text}", pytrace=False)
 
 
-@pytest.mark.parametrize("target", target_params(tuple(TARGETS)))
+@pytest.mark.parametrize("target", target_params(("native", "qemu")))
 @pytest.mark.parametrize("start", starts(SEEDS))
 def test_random_graphs(start: int, target: str) -> None:
     check_batch(start, target)
+
+
+@pytest.mark.qemu
+def test_random_graphs_with_the_dsp_extension() -> None:
+    check_batch(starts(SEEDS)[-1], "cortex-m4")
 
 
 @pytest.mark.slow
