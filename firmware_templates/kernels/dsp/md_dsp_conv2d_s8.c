@@ -63,12 +63,54 @@ static void gather_inside(const md_dsp_conv2d_s8_t *p, const int8_t *input, int3
     }
 }
 
-/* Computes the last pixels, fewer than are multiplied together; `row` is the last one's. */
-static void finish(const md_dsp_conv2d_s8_t *p, const int8_t *row, uint32_t count, int8_t *wide,
-                   int8_t *output) {
-    const uint32_t lanes = count == 1 ? 1 : MD_DSP_MATMUL_ROWS;
-    for (uint32_t lane = count - 1; lane < lanes; lane++) {
-        md_dsp_widen(row, p->matmul.depth, lane, lanes, wide);
+/* The same, widened at once, where no four elements are of two lines: as md_dsp_widen. */
+static void widen_inside(const md_dsp_conv2d_s8_t *p, const int8_t *input, int32_t y, int32_t x,
+                         uint32_t lane, int8_t *wide) {
+    const md_window_t *w = &p->window;
+    const int32_t bytes = w->filter_width * p->input_channels;
+    const int32_t step = w->dilation_height * w->input_width * p->input_channels;
+    const int8_t *line = input + (y * w->input_width + x) * p->input_channels;
+    uint32_t *to = (uint32_t *)(void *)wide + lane;
+    for (int32_t i = 0; i < w->filter_height; i++, line += step) {
+        for (int32_t k = 0; k < bytes; k += 4, to += 2 * MD_DSP_MATMUL_ROWS) {
+            const uint32_t word = md_dsp_load(line + k);
+            to[0] = md_dsp_even(word);
+            to[MD_DSP_MATMUL_ROWS] = md_dsp_odd(word);
+        }
+    }
+}
+
+/* Widens the window at input position (y, x) into a lane; `row` is memory for it. */
+static void read_window(const md_dsp_conv2d_s8_t *p, const int8_t *input, int32_t y, int32_t x,
+                        uint32_t lane, int8_t *wide, int8_t *row) {
+    const md_window_t *w = &p->window;
+    const int32_t last_y = w->input_height - 1 - (w->filter_height - 1) * w->dilation_height;
+    const int32_t last_x = w->input_width - w->filter_width;
+    const int inside = p->run == w->filter_width && y >= 0 && y <= last_y && x >= 0 && x <= last_x;
+    if (inside && (w->filter_width * p->input_channels) % 4 == 0) {
+        widen_inside(p, input, y, x, lane, wide);
+        return;
+    }
+    if (inside) {
+        gather_inside(p, input, y, x, row);
+    } else {
+        gather(p, input, y, x, row);
+    }
+    md_dsp_widen(row, p->matmul.depth, lane, MD_DSP_MATMUL_ROWS, wide);
+}
+
+/* Computes the last pixels, fewer than are multiplied together. */
+static void finish(const md_dsp_conv2d_s8_t *p, uint32_t count, int8_t *wide, int8_t *output) {
+    const uint32_t pairs = (p->matmul.depth + 1) / 2;
+    uint32_t *const words = (uint32_t *)(void *)wide;
+    for (uint32_t k = 0; k < pairs; k++) {
+        const uint32_t *const from = words + MD_DSP_MATMUL_ROWS * k;
+        if (count == 1) {
+            words[k] = from[0];
+        }
+        for (uint32_t lane = count; count > 1 && lane < MD_DSP_MATMUL_ROWS; lane++) {
+            words[MD_DSP_MATMUL_ROWS * k + lane] = from[count - 1];
+        }
     }
     md_dsp_matmul_s8(&p->matmul, count, wide, output);
 }
@@ -76,25 +118,15 @@ static void finish(const md_dsp_conv2d_s8_t *p, const int8_t *row, uint32_t coun
 void md_dsp_conv2d_s8(const md_dsp_conv2d_s8_t *p, const int8_t *input, int8_t *output,
                       void *scratch) {
     const md_window_t *w = &p->window;
-    const uint32_t depth = p->matmul.depth;
-    const int32_t last_y = w->input_height - 1 - (w->filter_height - 1) * w->dilation_height;
-    const int32_t last_x =
-        p->run == w->filter_width ? w->input_width - w->filter_width : -1; /* -1: none is inside */
     int8_t *const wide = scratch;
-    int8_t *const row = wide + MD_DSP_MATMUL_ROWS * MD_DSP_MATMUL_ROW_BYTES(depth);
+    int8_t *const row = wide + MD_DSP_MATMUL_ROWS * MD_DSP_MATMUL_ROW_BYTES(p->matmul.depth);
     uint32_t waiting = 0;
     for (int32_t b = 0; b < p->batches; b++) {
         for (int32_t oy = 0; oy < w->output_height; oy++) {
             const int32_t y = oy * w->stride_height - w->pad_height;
-            const int32_t end_x = y >= 0 && y <= last_y ? last_x : -1;
             for (int32_t ox = 0; ox < w->output_width; ox++) {
                 const int32_t x = ox * w->stride_width - w->pad_width;
-                if (x >= 0 && x <= end_x) {
-                    gather_inside(p, input, y, x, row);
-                } else {
-                    gather(p, input, y, x, row);
-                }
-                md_dsp_widen(row, depth, waiting, MD_DSP_MATMUL_ROWS, wide);
+                read_window(p, input, y, x, waiting, wide, row);
                 if (++waiting == MD_DSP_MATMUL_ROWS) {
                     md_dsp_matmul_s8(&p->matmul, waiting, wide, output);
                     output += MD_DSP_MATMUL_ROWS * p->matmul.channels;
@@ -105,6 +137,6 @@ void md_dsp_conv2d_s8(const md_dsp_conv2d_s8_t *p, const int8_t *input, int8_t *
         input += w->input_height * w->input_width * p->input_channels;
     }
     if (waiting > 0) {
-        finish(p, row, waiting, wide, output);
+        finish(p, waiting, wide, output);
     }
 }
