@@ -150,11 +150,12 @@ strings.
 
 - `tests/operators/test_<operator>.py`: cases (shapes, strides, quantisation, broadcasts, corner values),
   each on this computer with sanitizers, on QEMU's Cortex-M55, and on the NPU's model where Vela takes it,
-  against TFLite Micro's interpreter; every tensor, over several runs, so that state counts.
+  against TFLite Micro's interpreter; every tensor, over several runs, so that state counts. Convolutions and
+  FULLY_CONNECTED also on QEMU's Cortex-M4.
 - `tests/operators/test_random_graphs.py`: random graphs of 2 to 30 operators with branches, several inputs
   and outputs and random quantisation, a hundred in one program, every tensor compared. 200 in every test
-  run, natively and on QEMU; 5,000 by hand with `make test-slow`. A failure names its seed, is shrunk, and
-  is written to `build/random-graphs`; `python tests/operators/random_graphs.py --seed N --target native`
-  grows one graph alone.
+  run, natively and on QEMU's Cortex-M55, half of them on its Cortex-M4; 5,000 by hand with `make test-slow`.
+  A failure names its seed, is shrunk, and is written to `build/random-graphs`;
+  `python tests/operators/random_graphs.py --seed N --target native` grows one graph alone.
 - `tests/operators/test_found_graphs.py`: the shrunken graphs of failures that were found so.
 """
