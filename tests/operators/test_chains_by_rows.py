@@ -133,7 +133,7 @@ def test_the_arena_is_never_larger() -> None:
         for graph, _ in random_jobs()[0]
     ]
     assert all(by_rows <= whole for by_rows, whole in sizes)
-    assert sum(by_rows < whole for by_rows, whole in sizes) > 5
+    assert sum(by_rows < whole for by_rows, whole in sizes) > 2
 
 
 def four_layers() -> Graph:
