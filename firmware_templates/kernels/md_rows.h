@@ -40,11 +40,15 @@ typedef struct {
     int32_t wanted; /* output rows that the next stage waits for */
 } md_rows_progress_t;
 
+/* Told of the rows that a stage has made, in their order, before anything moves them. */
+typedef void md_rows_observer_t(void *context, int32_t stage, void *rows, int32_t bytes);
+
 /* Runs `count` stages. The first one's input and the last one's output are in memory as a whole;
- * `progress` has an element for each stage, all zero.
+ * `progress` has an element for each stage, all zero. `observer` may be NULL; it is told of every
+ * stage but the last, with `context`.
  *
  * Guaranteed at generation: the capacities suffice. */
 void md_rows_run(const md_rows_stage_t *stages, md_rows_progress_t *progress, int32_t count,
-                 const int8_t *input);
+                 const int8_t *input, md_rows_observer_t *observer, void *context);
 
 #endif

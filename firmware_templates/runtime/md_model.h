@@ -29,7 +29,8 @@ extern MD_MODEL_TABLE md_tensor_t md_model_inputs[];
 extern MD_MODEL_TABLE md_tensor_t md_model_outputs[];
 
 /* Called after each step with each tensor that the step made (their memory may be reused by a later
- * step). `step` counts from 0 and is the index in deployment.json's "steps". */
+ * step); of a tensor that is never in memory as a whole, with some of its rows as soon as they are made, one
+ * call after another. `step` counts from 0 and is the index in deployment.json's "steps". */
 typedef void (*md_model_observer_t)(void *context, uint32_t step, const md_tensor_t *tensor);
 
 /* Only of a model with steps for an NPU, and with TFLite Micro: finds the NPU and compares what it is with

@@ -84,17 +84,17 @@ def _detections(document: dict[str, Any]) -> str:
 
 
 def _absorbed(document: dict[str, Any]) -> str:
-    """Which tensors were not compared, because at most some rows of them were ever in memory."""
+    """Which tensors were not compared, because the step that reads them makes them as it goes."""
     compared = any(run["layers_bit_exact"] is not None for run in document["runs"])
     found = [
         f"operator {absorbed}"
         for layer in document["layers"]
         if compared and layer["kind"] != NPU_OPERATOR
-        for absorbed in layer["operators"][:-1]
+        for absorbed in layer["not_compared"]
     ]
     if not found:
         return ""
-    return f"layers: not compared is what is never in memory as a whole: {', '.join(found)}"
+    return f"layers: not compared is what became part of the next operator: {', '.join(found)}"
 
 
 def _memory(memory: dict[str, Any]) -> str:

@@ -16,7 +16,8 @@ from mcu_deploy.plan.types import Constant, Plan, Step
 MODEL_SOURCE = PurePosixPath("generated", "model.c")
 KERNEL_FOLDER = PurePosixPath("src", "kernels")
 RUNTIME_FOLDER = PurePosixPath("src", "runtime")
-_ROWS_HEADER = "md_rows.h"
+# Of the kernels, and of the runtime.
+_ROWS_HEADERS = ("md_rows.h", "md_model_rows.h")
 
 
 def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
@@ -33,14 +34,16 @@ def model_sources(graph: Graph, plan: Plan) -> tuple[SourceSet, ...]:
     used = [kernel for kernel in _kernels(plan) if kernel.implementation != ETHOS_U]
     sources = {name for kernel in used for name in kernel.sources}
     headers = {name for kernel in used for name in (kernel.header, *kernel.headers)}
+    rows_headers: tuple[str, ...] = ()
     if any(step.stages for step in plan.steps):
         sources.add("portable/md_rows.c")
-        headers.add(_ROWS_HEADER)
+        headers.add(_ROWS_HEADERS[0])
+        rows_headers = _ROWS_HEADERS[1:]
     model = SourceSet(
         name="md_model",
         files={
             MODEL_SOURCE: _model_c(graph, plan),
-            **template_files("runtime", ("md_compiler.h", "md_model.h")),
+            **template_files("runtime", ("md_compiler.h", "md_model.h", *rows_headers)),
         },
         sources=(MODEL_SOURCE,),
         include_dirs=(RUNTIME_FOLDER,),
@@ -64,7 +67,7 @@ def _kernels(plan: Plan) -> list[Kernel]:
 def _model_c(graph: Graph, plan: Plan) -> bytes:
     headers = {kernel.header for kernel in _kernels(plan)}
     if any(step.stages for step in plan.steps):
-        headers.add(_ROWS_HEADER)
+        headers.update(_ROWS_HEADERS)
     made = [tensor for step in plan.steps for tensor in step.observed]
     text = (
         environment()
@@ -84,6 +87,7 @@ def _model_c(graph: Graph, plan: Plan) -> bytes:
                         for name, call in _named_calls(step)
                     ],
                     "stages": _stages(plan, step),
+                    "tensors": [tensor for tensor, _ in step.pieces],
                     "call": _call(graph, plan, step),
                     "made": [made.index(tensor) for tensor in step.observed],
                 }
@@ -119,8 +123,15 @@ def _call(graph: Graph, plan: Plan, step: Step) -> str:
     name = f"step{step.index}"
     if step.stages:
         count = len(step.stages)
-        progress = f"(md_rows_progress_t[{count}]){{0}}"
-        return f"{step.kernel}({name}, {progress}, {count}, {_place(graph, plan, step.inputs[0])})"
+        arguments = [
+            name,
+            f"(md_rows_progress_t[{count}]){{0}}",
+            str(count),
+            _place(graph, plan, step.inputs[0]),
+            "observer != NULL ? md_model_show_rows : NULL",
+            f"&(md_model_rows_t){{observer, context, {step.index}, {name}_tensors}}",
+        ]
+        return f"{step.kernel}({', '.join(arguments)})"
     return f"{step.kernel}(&{', '.join([name, *_arguments(graph, plan, step)])})"
 
 

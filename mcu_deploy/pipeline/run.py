@@ -259,6 +259,10 @@ def _check_record_size(project: Project, stages: Sequence[Stage], runs: int, opt
     if options.layers:
         kept |= {index for step in project.plan.steps for index in step.observed}
     size = sum(tensors[index].bytes + 64 for index in kept)
+    if options.layers:
+        # A record's header is 20 bytes; a piece may be one row.
+        pieces = (piece for step in project.plan.steps for piece in step.pieces)
+        size += sum(bytes_made * 2 + 64 for _, bytes_made in pieces)
     for stage in stages:
         size += stage.vectors * (int(np.prod(stage.shape)) * np.dtype(stage.dtype).itemsize + 64)
     most = MAX_RECORDS_BYTES // size

@@ -235,6 +235,7 @@ def _stages(segment: Segment, found: Flow, steps: Sequence[Step]) -> tuple[Stage
                 "pad": window.pad,
             },
             window.patches,
+            found.made[k] * window.output_row,
             sum(buffers[:k]) if k < len(buffers) else -1,
         )
         for k, (step, window) in enumerate(zip(steps, segment.windows, strict=True))

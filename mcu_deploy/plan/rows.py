@@ -152,6 +152,7 @@ class Flow:
 
     Attributes:
         capacities: for each operator the output rows that must have a place; all of them for the last.
+        made: for each operator the output rows that it makes in all.
         moved: bytes of rows that are moved to the front of their buffers.
         cost: an estimate of the instructions that it takes more than running one operator after another.
         distance: how many bytes before the chain's input its output may lie, at least, if nothing else needs
@@ -159,6 +160,7 @@ class Flow:
     """
 
     capacities: tuple[int, ...]
+    made: tuple[int, ...]
     moved: int
     cost: int
     distance: int
@@ -168,10 +170,11 @@ def flow(windows: Sequence[RowWindow], stripes: Sequence[int]) -> Flow:
     """Runs through a chain; see ``calls`` for the arguments."""
     made_calls = list(calls(windows, stripes))
     capacities = [1] * len(windows)
+    made = [0] * len(windows)
     distance = 0
     first, last = windows[0], windows[-1]
     for call in made_calls:
-        end = call.made[call.stage] + call.count
+        end = made[call.stage] = call.made[call.stage] + call.count
         if call.stage == len(windows) - 1:
             read = _still_read(first, call.made[0])
             distance = max(distance, end * last.output_row - read * first.input_row)
@@ -184,7 +187,7 @@ def flow(windows: Sequence[RowWindow], stripes: Sequence[int]) -> Flow:
         windows[call.stage].pixel_macs for call in made_calls if call.count * windows[call.stage].width % 2
     )
     cost = len(made_calls) * _CALL + (moved * _MOVED + alone * _ALONE) // 16
-    return Flow(tuple(capacities), moved, cost, distance)
+    return Flow(tuple(capacities), tuple(made), moved, cost, distance)
 
 
 def _still_read(window: RowWindow, made: int) -> int:

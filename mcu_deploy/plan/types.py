@@ -58,6 +58,7 @@ class Stage:
         step: what it would be alone; its ``index`` has no meaning.
         fields: members of its ``md_rows_stage_t`` that are numbers.
         patches: by field of the kernel's struct, the C expression of ``call`` that it is in a call.
+        made: bytes of its result that it makes in all; rows that no window sees are left out.
         output: where its buffer lies in the step's scratch memory, in bytes; of the last, which makes the
             step's output, -1.
     """
@@ -65,6 +66,7 @@ class Stage:
     step: Step
     fields: Mapping[str, int]
     patches: Mapping[str, str]
+    made: int
     output: int
 
 
@@ -120,6 +122,11 @@ class Step:
     def observed(self) -> tuple[int, ...]:
         """The tensors that an observer is shown after it."""
         return self.outputs + self.completed
+
+    @property
+    def pieces(self) -> tuple[tuple[int, int], ...]:
+        """The tensors that an observer is shown piece by piece, and how many bytes of each there are."""
+        return tuple((stage.step.outputs[0], stage.made) for stage in self.stages[:-1])
 
     @property
     def constant_bytes(self) -> int:

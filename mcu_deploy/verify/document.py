@@ -184,6 +184,7 @@ def layer_entries(plan: Plan, first_run: Run) -> list[dict[str, Any]]:
         {
             "index": step.index,
             "operators": list(step.operators),
+            "not_compared": [one for call in step.calls for one in call.operators[:-1]],
             "kind": step.kind,
             "kernel": step.kernel,
             "macs": step.macs,

@@ -159,8 +159,9 @@ def _verify_run(
 ) -> RunVerdict:
     front = list(frontend_pairs(wanted, features, run))
     front += _tensor_pairs(graph, "model.input", graph.inputs, given, run.inputs)
-    made, recorded = _comparable(graph, plan, run.tensors) if layers else ([], run.tensors)
-    inner = list(_tensor_pairs(graph, "model.tensor", made, [reference.tensors[i] for i in made], recorded))
+    sizes, recorded = _comparable(graph, plan, run.tensors) if layers else ({}, run.tensors)
+    wanted_layers = [_beginning(reference.tensors[index], size) for index, size in sizes.items()]
+    inner = list(_tensor_pairs(graph, "model.tensor", [*sizes], wanted_layers, recorded))
     outer = list(_tensor_pairs(graph, "model.output", graph.outputs, reference.outputs, run.outputs))
     found = [[first_difference(*pair) for pair in pairs] for pairs in (front, inner, outer)]
     exact = [all(difference is None for difference in differences) for differences in found]
@@ -177,21 +178,35 @@ def _verify_run(
     )
 
 
-def compared_tensors(graph: Graph, plan: Plan) -> list[int]:
-    """The tensors that steps make, as far as the reference has them too."""
-    made = [index for step in plan.steps for index in step.observed]
-    return [index for index in made if index < len(graph.tensors)]
-
-
 def _comparable(
     graph: Graph, plan: Plan, records: Sequence[TensorRecord]
-) -> tuple[list[int], list[TensorRecord]]:
-    """``compared_tensors``, and what was recorded without the others."""
+) -> tuple[dict[int, int], list[TensorRecord]]:
+    """Of what was recorded, the tensors that the reference has too, and how many bytes of each are made.
+
+    What was recorded in pieces is put together.
+    """
+    pieces = {tensor: bytearray() for step in plan.steps for tensor, _ in step.pieces}
+    whole = [record for record in records if record.tensor not in pieces]
     made = [index for step in plan.steps for index in step.observed]
-    if len(records) != len(made):
-        raise SimulationError(f"the firmware recorded {len(records)} of {len(made)} tensors (model.tensor)")
-    kept = [record for index, record in zip(made, records, strict=True) if index < len(graph.tensors)]
-    return compared_tensors(graph, plan), kept
+    if len(whole) != len(made):
+        raise SimulationError(f"the firmware recorded {len(whole)} of {len(made)} tensors (model.tensor)")
+    for record in records:
+        if record.tensor in pieces:
+            pieces[record.tensor] += record.data
+    sizes: dict[int, int] = {}
+    found: list[TensorRecord] = []
+    for step in plan.steps:
+        sizes |= step.pieces
+        found += [TensorRecord(tensor, step.index, bytes(pieces[tensor])) for tensor, _ in step.pieces]
+        kept = [index for index in step.observed if index < len(graph.tensors)]
+        sizes |= {index: graph.tensors[index].bytes for index in kept}
+        found += [record for record, index in zip(whole, made, strict=True) if index in kept]
+    return sizes, found
+
+
+def _beginning(values: Array, size: int) -> Array:
+    """The first bytes of a tensor; as it is where that is all."""
+    return values if size == values.nbytes else values.reshape(-1)[: size // values.itemsize]
 
 
 def _max_error(pairs: Sequence[tuple[str, str, Array, Array]]) -> float | None:

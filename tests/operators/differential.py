@@ -94,9 +94,14 @@ def _run(units: Mapping[int, Unit], target: str) -> dict[int, list[TargetRun] | 
 def _difference(unit: Unit, wanted: Sequence[ReferenceRun], got: Sequence[TargetRun]) -> str:
     """The first tensor that differs, in the order in which they are made."""
     observed = observable_tensors(unit.plan)
+    pieces = dict(piece for step in unit.plan.steps for piece in step.pieces)
     try:
         for number, (reference, result) in enumerate(zip(wanted, got, strict=True)):
             for operator in unit.graph.operators:
+                for tensor in pieces.keys() & operator.outputs:
+                    values = reference.tensors[tensor].reshape(-1)
+                    values = values[: pieces[tensor] // values.itemsize]
+                    assert_same(number, tensor, values, result.tensors[tensor])
                 for tensor in observed.keys() & operator.outputs:
                     view, values = observed[tensor], reference.tensors[tensor]
                     data = result.tensors[view.tensor][view.offset : view.offset + values.nbytes]

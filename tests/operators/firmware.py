@@ -223,7 +223,7 @@ def _parse(data: bytes, units: Sequence[Unit]) -> list[list[TargetRun]]:
             if step == OUTPUT_STEP:
                 outputs.append(value)
             else:
-                tensors[tensor] = value
+                tensors[tensor] = tensors.get(tensor, b"") + value  # one may come in pieces
         return TargetRun(tensors, tuple(outputs))
 
     results = [[run_of(unit) for _ in unit.runs] for unit in units]

@@ -99,6 +99,7 @@ class CCall(ctypes.Structure):
 
 
 RUN = ctypes.CFUNCTYPE(None, ctypes.POINTER(CCall))
+WATCH = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int32, ctypes.c_void_p, ctypes.c_int32)
 NUMBERS = (
     "capacity",
     "stripe",
@@ -177,10 +178,21 @@ def test_c_makes_the_same_calls(seed: int, md_rows_run: Any) -> None:
             for k, window in enumerate(windows)
         )
     )
+    shown: list[tuple[int, bytes]] = []
+
+    def watch(context: int, stage: int, rows: int, size: int) -> None:
+        assert context == 51
+        shown.append((stage, ctypes.string_at(rows, size)))
+
     progress = (ctypes.c_int32 * (3 * len(windows)))()
-    md_rows_run(stages, progress, len(windows), image.ctypes.data_as(ctypes.c_void_p))
+    given = image.ctypes.data_as(ctypes.c_void_p)
+    md_rows_run(stages, progress, len(windows), given, WATCH(watch), ctypes.c_void_p(51))
     assert not problems
     assert made == [(call.stage, call.count) for call in calls(windows, stripes)]
+    for k, window in enumerate(windows[:-1]):
+        rows = rows_of(k + 1, 0, found.made[k], window.output_row).tobytes()
+        assert b"".join(data for stage, data in shown if stage == k) == rows
+    assert len(shown) == sum(stage < len(windows) - 1 for stage, _ in made)
     last = windows[-1]
     assert np.array_equal(buffers[-1], rows_of(len(windows), 0, last.output_height, last.output_row))
 

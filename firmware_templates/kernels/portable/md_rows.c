@@ -55,9 +55,9 @@ static void move_up(const md_rows_stage_t *stage, md_rows_progress_t *progress) 
     progress->kept = kept;
 }
 
-/* Computes `count` rows. `input` holds those from `first_input` on. */
-static void run(const md_rows_stage_t *stage, md_rows_progress_t *progress, int32_t count,
-                const int8_t *input, int32_t first_input) {
+/* Computes `count` rows, and gives where. `input` holds those from `first_input` on. */
+static int8_t *run(const md_rows_stage_t *stage, md_rows_progress_t *progress, int32_t count,
+                   const int8_t *input, int32_t first_input) {
     const int32_t top = first_needed(stage, progress);
     const int32_t first = top > 0 ? top : 0;
     const int32_t end =
@@ -65,19 +65,22 @@ static void run(const md_rows_stage_t *stage, md_rows_progress_t *progress, int3
     if (progress->rows + count - progress->kept > stage->capacity) {
         move_up(stage, progress);
     }
+    int8_t *const output =
+        stage->output + (ptrdiff_t)(progress->rows - progress->kept) * stage->output_row;
     const md_rows_call_t call = {
         .input = input + (ptrdiff_t)(first - first_input) * stage->input_row,
-        .output = stage->output + (ptrdiff_t)(progress->rows - progress->kept) * stage->output_row,
+        .output = output,
         .input_rows = end - first,
         .output_rows = count,
         .above = first - top,
     };
     stage->run(&call);
     progress->rows += count;
+    return output;
 }
 
 void md_rows_run(const md_rows_stage_t *stages, md_rows_progress_t *progress, int32_t count,
-                 const int8_t *input) {
+                 const int8_t *input, md_rows_observer_t *observer, void *context) {
     const int32_t last = count - 1;
     int32_t at = last;
     progress[last].wanted = stages[last].output_height;
@@ -93,8 +96,11 @@ void md_rows_run(const md_rows_stage_t *stages, md_rows_progress_t *progress, in
             progress[at].wanted = end;
             continue;
         }
-        run(stage, here, rows, at > 0 ? stages[at - 1].output : input,
-            at > 0 ? progress[at - 1].kept : 0);
+        int8_t *const output = run(stage, here, rows, at > 0 ? stages[at - 1].output : input,
+                                   at > 0 ? progress[at - 1].kept : 0);
+        if (at < last && observer != NULL) {
+            observer(context, at, output, rows * stage->output_row);
+        }
         if (at < last && here->rows == here->wanted) {
             at++;
         }
