@@ -156,43 +156,68 @@ RUN(make_any, FIX, NARROW)
 /* A value below 0 rounds to 0 or less, with or without the correction, and ends as 0. */
 RUN(make_relu, NO_FIX, NARROW_RELU)
 
+/* A row of the window: a line of the input, or of padding. */
+typedef struct {
+    const int8_t *pixels;
+    int32_t pitch; /* bytes from a pixel to the next; 0 for padding */
+} line_t;
+
+static inline line_t line_at(const md_helium_depthwise_s8_t *p, const int8_t *input,
+                             const int8_t *padding, int32_t y) {
+    const md_window_t *const w = &p->window;
+    if ((uint32_t)y < (uint32_t)w->input_height) {
+        return (line_t){input + y * w->input_width * p->channels, p->channels};
+    }
+    return (line_t){padding, 0};
+}
+
+/* Points a column of the window to its pixels in column x. */
+static inline void point(const int8_t **taps, line_t top, line_t middle, line_t bottom, int32_t x) {
+    taps[0] = top.pixels + x * top.pitch;
+    taps[3] = middle.pixels + x * middle.pitch;
+    taps[6] = bottom.pixels + x * bottom.pitch;
+}
+
 /* A row of the output, whose windows begin at row y of the input. */
 static inline void row(const md_helium_depthwise_s8_t *p, const int8_t *input,
                        const int8_t *padding, int32_t y, int8_t *output,
                        void (*make)(run_t *run, int8_t *output)) {
-    const md_window_t *const w = &p->window;
-    const int32_t block_bytes = (p->channels + LANES - 1) / LANES * LANES;
-    const int8_t *lines[3];
-    int32_t pitches[3]; /* bytes from a pixel to the next; 0 in a row of padding */
+    /* Copies, because the compiler must assume that storing a tap changes what p points to. */
+    const int32_t dilation = p->window.dilation_width;
+    const int32_t stride = p->window.stride_width;
+    const uint32_t width = (uint32_t)p->window.input_width;
+    const int32_t channels = p->channels;
+    const line_t nowhere = {padding, 0};
+    const line_t top = line_at(p, input, padding, y);
+    const line_t middle = line_at(p, input, padding, y + p->window.dilation_height);
+    const line_t bottom = line_at(p, input, padding, y + 2 * p->window.dilation_height);
+    const int32_t block_bytes = (channels + LANES - 1) / LANES * LANES;
     run_t run = {.blocks = p->blocks,
-                 .channels = p->channels,
+                 .channels = channels,
                  .zero_point = p->output_zero_point,
-                 .output_step = p->channels - block_bytes};
-    for (int32_t i = 0; i < 3; i++, y += w->dilation_height) {
-        const int inside = (uint32_t)y < (uint32_t)w->input_height;
-        lines[i] = inside ? input + y * w->input_width * p->channels : padding;
-        pitches[i] = inside ? p->channels : 0;
-        run.steps[i] = w->stride_width * pitches[i] - block_bytes;
-    }
-    const int32_t last_x = w->input_width - 1 - 2 * w->dilation_width;
-    int32_t x = -w->pad_width;
-    for (int32_t left = w->output_width; left > 0; left -= run.pixels) {
-        for (int32_t j = 0, column = x; j < 3; j++, column += w->dilation_width) {
-            const int inside = (uint32_t)column < (uint32_t)w->input_width;
-            for (int32_t i = 0; i < 3; i++) {
-                run.taps[3 * i + j] = inside ? lines[i] + column * pitches[i] : padding;
+                 .steps = {stride * top.pitch - block_bytes, stride * middle.pitch - block_bytes,
+                           stride * bottom.pitch - block_bytes},
+                 .output_step = channels - block_bytes};
+    const int32_t last_x = (int32_t)width - 1 - 2 * dilation;
+    int32_t x = -p->window.pad_width;
+    int32_t pixels = 0;
+    for (int32_t left = p->window.output_width; left > 0; left -= pixels) {
+        for (int32_t j = 0, column = x; j < 3; j++, column += dilation) {
+            if ((uint32_t)column < width) {
+                point(run.taps + j, top, middle, bottom, column);
+            } else {
+                point(run.taps + j, nowhere, nowhere, nowhere, 0);
             }
         }
-        int32_t pixels = 1;
+        pixels = 1;
         if (x >= 0 && x <= last_x) {
-            const int32_t fitting = (last_x - x) / w->stride_width + 1;
+            const int32_t fitting = (last_x - x) / stride + 1;
             pixels = fitting < left ? fitting : left;
         }
         run.pixels = pixels;
         make(&run, output);
-        run.pixels = pixels;
-        output += pixels * p->channels;
-        x += pixels * w->stride_width;
+        output += pixels * channels;
+        x += pixels * stride;
     }
 }
 
