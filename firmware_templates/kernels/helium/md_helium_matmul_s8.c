@@ -10,7 +10,7 @@
 #include "md_helium.h"
 
 /* Two rows are assembly. VMLADAVA adds to even-numbered registers only, and eight sums take all of
- * them: from intrinsics GCC 12 makes 23 instructions of the 14 of a chunk, and 54 of the 24 around
+ * them: from intrinsics GCC 12 makes 23 instructions of the 14 of a chunk, and 54 of the 22 around
  * the chunks of a block, most of the others moves and spills. A naked function has r7 too, and a
  * frame of its own:
  *
@@ -21,12 +21,12 @@
 
 /* clang-format off */
 
-/* 16 elements of two rows by four channels. */
-#define CHUNK(multiply, row0, row1)                                                                \
-    "vldrb.8 q0, " row0 "\n\t"                                                                     \
+/* 16 elements of two rows, in q0 and q1, by four channels. */
+#define CHUNK(multiply, load0, load1)                                                              \
+    load0                                                                                          \
     "vldrb.8 q2, [r1], #16\n\t"                                                                    \
     multiply " r0, q0, q2\n\t"                                                                     \
-    "vldrb.8 q1, " row1 "\n\t"                                                                     \
+    load1                                                                                          \
     multiply " r8, q1, q2\n\t"                                                                     \
     "vldrb.8 q3, [r1], #16\n\t"                                                                    \
     multiply " r2, q0, q3\n\t"                                                                     \
@@ -37,14 +37,15 @@
     "vldrb.8 q3, [r1], #16\n\t"                                                                    \
     multiply " r6, q0, q3\n\t"                                                                     \
     multiply " lr, q1, q3\n\t"
-#define FORWARD(multiply) CHUNK(multiply, "[r9], #16", "[r11], #16")
-#define BACKWARD(multiply) CHUNK(multiply, "[r9, #-16]!", "[r11, #-16]!")
 
-/* The first chunk sets the sums, the others are added to them: so many a turn, each of so many
- * bytes of code. */
-#define FIRST(chunk) chunk("vmladav.s8")
-#define TURN(chunk) chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8") chunk("vmladava.s8")
-#define TURN_CHUNKS 4
+/* The first chunk sets the sums, of the elements that the block before ended with. */
+#define FIRST CHUNK("vmladav.s8", , )
+#define NEXT(step)                                                                                 \
+    CHUNK("vmladava.s8", "vldrb.8 q0, [r9, #" step "]!\n\t", "vldrb.8 q1, [r11, #" step "]!\n\t")
+
+/* The others are added: so many a turn, each of so many bytes of code. */
+#define TURN(step) NEXT(step) NEXT(step) NEXT(step) NEXT(step) NEXT(step) NEXT(step)
+#define TURN_CHUNKS 6
 #define CHUNK_BYTES 56
 
 /* 16 elements of two rows that stay in q6 and q7. */
@@ -85,12 +86,13 @@
     "vrshl.s32 " row0 ", " row0 ", q2\n\t"                                                         \
     "vrshl.s32 " row1 ", " row1 ", q2\n\t"
 
-/* Eight channels of two rows, of q4 with q0 and q5 with q1, or as many as the predicate says. */
-#define STORE_EIGHT(zero_point)                                                                    \
+/* Eight channels of two rows, of q4 with `odd0` and q5 with `odd1`, or as many as the predicate
+ * says. */
+#define STORE_EIGHT(odd0, odd1, zero_point)                                                        \
     "vqmovnb.s32 q4, q4\n\t"                                                                       \
-    "vqmovnt.s32 q4, q0\n\t"                                                                       \
+    "vqmovnt.s32 q4, " odd0 "\n\t"                                                                 \
     "vqmovnb.s32 q5, q5\n\t"                                                                       \
-    "vqmovnt.s32 q5, q1\n\t"                                                                       \
+    "vqmovnt.s32 q5, " odd1 "\n\t"                                                                 \
     "vqadd.s16 q4, q4, " zero_point "\n\t"                                                         \
     "vqadd.s16 q5, q5, " zero_point "\n\t"                                                         \
     "vqmovnb.s16 q4, q4\n\t"                                                                       \
@@ -115,6 +117,8 @@
 typedef struct {
     uint32_t turns;   /* twice, less 1 if halves of negative values do not count */
     uint32_t skip[2]; /* bytes of the first turn's code, forward and backward, to skip */
+    uint32_t next;    /* where a forward block goes on; set by the assembly */
+    int32_t zero_point;
     uint32_t end;     /* eight before the end of the first row's outputs; set by the assembly */
     const int8_t *x;
     int8_t *y;
@@ -122,49 +126,49 @@ typedef struct {
     uint32_t channels;
     const int8_t *blocks;
     uint32_t pairs;
-    int32_t zero_point; /* later: where a forward block goes on */
 } frame_t;
 
 #define ENTER                                                                                      \
     "push {r4-r11, lr}\n\t"                                                                        \
     "vpush {d8-d15}\n\t"                                                                           \
-    "sub sp, #44\n\t"                                                                              \
-    "ldm r0, {r1-r11}\n\t"
+    "sub sp, #52\n\t"                                                                              \
+    "ldm r0, {r1-r12}\n\t"
 /* Behind the outputs of a pair of rows; the next one begins at 0. */
 #define LEAVE_AFTER_PAIRS                                                                          \
-    "ldr r0, [sp, #36]\n\t"                                                                        \
+    "ldr r0, [sp, #44]\n\t"                                                                        \
     "subs r0, #1\n\t"                                                                              \
-    "str r0, [sp, #36]\n\t"                                                                        \
+    "str r0, [sp, #44]\n\t"                                                                        \
     "bne.w 0b\n\t"                                                                                 \
-    "add sp, #44\n\t"                                                                              \
+    "add sp, #52\n\t"                                                                              \
     "vpop {d8-d15}\n\t"                                                                            \
     "pop {r4-r11, pc}\n\t"
 
-/* Pairs of rows. The blocks of a pair are read forward and backward in turn, so that the rows'
- * pointers are where the next block begins. A low-overhead loop would need lr. ADR counts from a
+/* Pairs of rows. Their blocks are read forward and backward in turn, so that each begins with the
+ * elements that the one before ended with. A low-overhead loop would need lr. ADR counts from a
  * multiple of 4. */
 __attribute__((naked, noinline, aligned(4)))
 static void row_pairs(const frame_t *frame __attribute__((unused))) {
     __asm__ volatile(
         ENTER
-        "vdup.16 q6, r11\n\t"
         "adr.w r0, 2f\n\t"
         "add r2, r2, r0\n\t"
         "adr.w r0, 4f\n\t"
         "add r3, r3, r0\n\t"
-        "stm sp, {r1-r11}\n"
+        "stm sp, {r1-r12}\n"
         /* A pair of rows: its pointers, and the next pair's. */
         "0:\n\t"
-        "ldrd r9, r3, [sp, #16]\n\t"
-        "ldrd r0, r2, [sp, #24]\n\t"
+        "ldrd r9, r3, [sp, #24]\n\t"
+        "ldrd r0, r2, [sp, #32]\n\t"
         "add r11, r9, r0\n\t"
+        "vldrb.8 q0, [r9]\n\t"
+        "vldrb.8 q1, [r11]\n\t"
         "add r5, r3, r2\n\t"
         "sub r4, r5, #8\n\t"
-        "str r4, [sp, #12]\n\t"
+        "str r4, [sp, #20]\n\t"
         "add r0, r0, r11\n\t"
         "add r4, r5, r2\n\t"
-        "strd r0, r4, [sp, #16]\n\t"
-        "ldr r1, [sp, #32]\n\t"
+        "strd r0, r4, [sp, #24]\n\t"
+        "ldr r1, [sp, #40]\n\t"
         "vctp.16 r2\n\t"
         "adr.w r0, 3f\n\t"
         "cmp r2, #4\n\t"
@@ -173,44 +177,43 @@ static void row_pairs(const frame_t *frame __attribute__((unused))) {
         "adr.w r0, 7f\n"
         "6:\n\t"
         "adds r0, #1\n\t"
-        "str r0, [sp, #40]\n"
+        "str r0, [sp, #12]\n"
         /* Four channels forward. */
         "1:\n\t"
-        FIRST(FORWARD)
-        "ldr r7, [sp]\n\t"
-        "ldr.w pc, [sp, #4]\n"
+        FIRST
+        "ldm.w sp, {r7, pc}\n"
         "2:\n\t"
-        TURN(FORWARD)
+        TURN("16")
         "subs r7, #2\n\t"
         "bgt.w 2b\n\t"
         SCALE("q4", "q5", "bmi")
-        "ldr.w pc, [sp, #40]\n"
+        "ldr.w pc, [sp, #12]\n"
         /* Four more backward. */
         "3:\n\t"
-        FIRST(BACKWARD)
+        FIRST
         "ldr r7, [sp]\n\t"
         "ldr.w pc, [sp, #8]\n"
         "4:\n\t"
-        TURN(BACKWARD)
+        TURN("-16")
         "subs r7, #2\n\t"
         "bgt.w 4b\n\t"
-        SCALE("q0", "q1", "bmi")
-        STORE_EIGHT("q6")
-        "ldr r0, [sp, #12]\n\t"
-        "subs r0, r0, r3\n\t"
+        SCALE("q6", "q7", "bmi")
+        "ldrd r0, r2, [sp, #16]\n\t"
+        STORE_EIGHT("q6", "q7", "r0")
+        "subs r2, r2, r3\n\t"
         "bge.w 1b\n\t"
-        "adds r0, #8\n\t"
+        "adds r2, #8\n\t"
         "ble 8f\n\t"
-        "vctp.16 r0\n\t"
-        "cmp r0, #4\n\t"
+        "vctp.16 r2\n\t"
+        "cmp r2, #4\n\t"
         "bgt.w 1b\n\t"
         "b 5b\n"
         /* The last four are alone. */
         "7:\n\t"
-        "ldr r0, [sp, #12]\n\t"
-        "sub r0, r0, r3\n\t"
-        "add r0, #8\n\t"
-        STORE_FOUR("q6", "r0")
+        "ldrd r0, r2, [sp, #16]\n\t"
+        "sub r2, r2, r3\n\t"
+        "add r2, #8\n\t"
+        STORE_FOUR("r0", "r2")
         "8:\n\t"
         LEAVE_AFTER_PAIRS);
 }
@@ -222,19 +225,20 @@ __attribute__((naked, noinline, aligned(4)))
 static void short_row_pairs(const frame_t *frame __attribute__((unused))) {
     __asm__ volatile(
         ENTER
-        "stm sp, {r1-r11}\n\t"
-        "sub r7, r1, #1\n"
+        "stm sp, {r1-r12}\n\t"
+        "sub r7, r1, #1\n\t"
+        "mov r11, r5\n"
         "0:\n\t"
-        "ldrd r2, r3, [sp, #16]\n\t"
-        "ldrd r0, r9, [sp, #24]\n\t"
+        "ldrd r2, r3, [sp, #24]\n\t"
+        "ldrd r0, r9, [sp, #32]\n\t"
         "vldrb.8 q6, [r2]\n\t"
         "add r2, r2, r0\n\t"
         "vldrb.8 q7, [r2]\n\t"
         "add r2, r2, r0\n\t"
         "add r5, r3, r9\n\t"
         "add r4, r5, r9\n\t"
-        "strd r2, r4, [sp, #16]\n\t"
-        "ldr r1, [sp, #32]\n\t"
+        "strd r2, r4, [sp, #24]\n\t"
+        "ldr r1, [sp, #40]\n\t"
         "vctp.16 r9\n\t"
         "subs r9, #8\n\t"
         "adds r0, r9, #4\n\t"
@@ -244,7 +248,7 @@ static void short_row_pairs(const frame_t *frame __attribute__((unused))) {
         SCALE("q4", "q5", "cbz r7,")
         ONLY_CHUNK
         SCALE("q0", "q1", "cbz r7,")
-        STORE_EIGHT("r11")
+        STORE_EIGHT("q0", "q1", "r11")
         "subs r9, #8\n\t"
         "bge.w 1b\n\t"
         "adds r0, r9, #8\n\t"
