@@ -228,11 +228,12 @@ def placed(graph: Graph, plan: Plan, source: int, before: int) -> Plan:
 def loosely_stated(step: Step, distance: int) -> bool:
     """Where kernels have statements larger than they need be.
 
-    The DSP kernels, and the poolings on Helium, read whole units before they write, so that outputs that shrink
-    could begin behind their inputs; and the second pixel of a DSP depthwise unit has channels left to read.
+    The DSP kernels, and the poolings on Helium, read whole units before they write, so that outputs that
+    shrink could begin behind their inputs; and the second pixel of a DSP depthwise unit has channels left
+    to read.
     """
-    whole = step.implementation == DSP or step.kernel.startswith("md_helium") and "_pool_" in step.kernel
-    return whole and distance == 0 or step.kernel == "md_dsp_depthwise_s8"
+    whole = step.implementation == DSP or (step.kernel.startswith("md_helium") and "_pool_" in step.kernel)
+    return (whole and distance == 0) or step.kernel == "md_dsp_depthwise_s8"
 
 
 @functools.cache
