@@ -17,7 +17,9 @@ from mcu_deploy.plan.types import DEFAULT_OPTIMISE, Optimise
 
 # Bytes of code of a kernel's source file, about; and those that only call another's, which take next to none.
 CODE_BYTES = 600
-CALLERS = frozenset({"helium/md_helium_rows_s8.c", "portable/md_fully_connected_s8.c"})
+CALLERS = frozenset(
+    {"dsp/md_dsp_rows_s8.c", "helium/md_helium_rows_s8.c", "portable/md_fully_connected_s8.c"}
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from mcu_deploy.plan import selection
 from mcu_deploy.plan.kernels import KERNELS
 from mcu_deploy.plan.operators.types import HELIUM, PORTABLE, Kernel, Lowered
 from mcu_deploy.plan.planner import make_plan
-from mcu_deploy.plan.selection import CODE_BYTES, Choice, choose_kernels
+from mcu_deploy.plan.selection import CALLERS, CODE_BYTES, Choice, choose_kernels
 from mcu_deploy.plan.types import Constant, Optimise
 
 
@@ -79,6 +79,11 @@ def test_for_size_all_kernels_of_a_file_are_left_out_together() -> None:
     special = ["md_helium_depthwise_3x3_s8", "md_helium_depthwise_3x3_relu_s8"]
     assert [step.kernel for step in fast.steps] == special
     assert {step.kernel for step in small.steps} == {"md_helium_depthwise_s8"}
+
+
+def test_what_only_calls_another_kernel_has_a_source() -> None:
+    sources = {source for kernels in KERNELS.values() for kernel in kernels for source in kernel.sources}
+    assert sources >= CALLERS
 
 
 def test_for_size_the_core_is_used_all_the_same() -> None:
