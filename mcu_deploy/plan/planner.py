@@ -19,6 +19,8 @@ from mcu_deploy.plan.types import DEFAULT_OPTIMISE, Allocation, Constant, Optimi
 
 # What ``md_rows_run`` adds to the deepest stack, a little more than was measured on a Cortex-M55 (296).
 ROWS_STACK_BYTES = 304
+# Bytes of the arena, and an eighth of it, for which what could be made in its place is copied.
+WORTH_A_COPY = 1024
 
 
 def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = DEFAULT_OPTIMISE) -> Plan:
@@ -34,11 +36,13 @@ def make_plan(graph: Graph, target: str = PORTABLE, optimise: Optimise = DEFAULT
         _planned(graph, folded, places, TARGETS[target], optimise)
         for places in _placings(graph, folded, optimise)
     ]
-    return min(plans, key=lambda plan: plan.arena_bytes)
+    joined, *copied = plans
+    enough = 0 if optimise is Optimise.RAM else max(WORTH_A_COPY, joined.arena_bytes // 8)
+    return next((plan for plan in copied if joined.arena_bytes - plan.arena_bytes > enough), joined)
 
 
 def _placings(graph: Graph, folded: Folded, optimise: Optimise) -> list[Places]:
-    """What may need no step: for speed as much as can; else also without joins, which may be smaller."""
+    """What may need no step: for speed as much as can; else then without joins, which may be smaller."""
     if optimise is Optimise.SPEED:
         return [find_places(graph, folded.operators, Joining.ALWAYS)]
     places = find_places(graph, folded.operators)
