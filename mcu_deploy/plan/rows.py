@@ -76,6 +76,8 @@ def row_window(graph: Graph, step: Step) -> RowWindow | None:
     parameters = step.parameters
     pixel_macs = step.macs // (after * width) if step.kind == "CONV_2D" else 0
     if step.kind in _SLIDING and "window.filter_height" in parameters:
+        if axis == 2 and parameters["window.filter_height"] != 1:
+            return None  # a kernel may know beforehand how far apart in memory a window's lines are
         span, stride, dilation, pad = (
             int(parameters[f"window.{name}_{side}"]) for name in ("filter", "stride", "dilation", "pad")
         )

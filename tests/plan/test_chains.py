@@ -82,6 +82,13 @@ def test_the_pixels_of_a_line_are_rows() -> None:
     assert sizes[Optimise.RAM] < sizes[Optimise.SPEED] / 3
 
 
+def test_windows_of_several_lines_over_one_are_left_alone() -> None:
+    builder = GraphBuilder("lines", 52)
+    image = builder.conv_2d(builder.input((1, 1, 400, 2)), 16, (3, 5), padding="SAME")
+    image = builder.conv_2d(image, 16, (1, 3), padding="SAME", stride=(1, 4))
+    assert lengths(builder.build([image])) == [0, 0]
+
+
 def test_a_block_within_a_residual() -> None:
     """What is added at the end stays in memory; what is between is three rows."""
     builder = GraphBuilder("residual", 52)
