@@ -29,6 +29,7 @@ typedef struct {
     int32_t output_zero_point;
     int32_t activation_min; /* -128 <= activation_min <= activation_max <= 127 */
     int32_t activation_max;
+    int32_t shift; /* of md_helium_depthwise_3x3_relu_s8 */
 } md_helium_depthwise_s8_t;
 
 /* Bytes of scratch memory a tap, whatever the size of a pointer. */

@@ -273,6 +273,7 @@ _HELIUM_DEPTHWISE_3X3_RELU = replace(
     _HELIUM_DEPTHWISE_3X3,
     function="md_helium_depthwise_3x3_relu_s8",
     reason=depthwise_helium.depthwise_3x3_relu,
+    lower=depthwise_helium.lower_depthwise_3x3_relu,
 )
 _DSP_DEPTHWISE = dsp(
     "md_dsp_depthwise",
