@@ -187,42 +187,39 @@ static inline void point(const int8_t **taps, line_t top, line_t middle, line_t 
 
 /* A row of the output, whose windows begin at row y of the input. */
 static inline void row(const md_helium_depthwise_s8_t *p, const int8_t *input,
-                       const int8_t *padding, int32_t y, int32_t last, int8_t *output,
+                       const int8_t *padding, int32_t y, run_t *run, int8_t *output,
                        void (*make)(run_t *run, int8_t *output)) {
     /* Copies, because the compiler must assume that storing a tap changes what p points to. */
     const int32_t dilation = p->window.dilation_width;
     const int32_t stride = p->window.stride_width;
     const uint32_t width = (uint32_t)p->window.input_width;
     const int32_t channels = p->channels;
+    const int32_t block_bytes = channels - run->output_step;
     const line_t nowhere = {padding, 0};
     const line_t top = line_at(p, input, padding, y);
     const line_t middle = line_at(p, input, padding, y + p->window.dilation_height);
     const line_t bottom = line_at(p, input, padding, y + 2 * p->window.dilation_height);
-    const int32_t block_bytes = (channels + LANES - 1) / LANES * LANES;
-    run_t run = {.blocks = p->blocks,
-                 .channels = channels,
-                 .last = last,
-                 .steps = {stride * top.pitch - block_bytes, stride * middle.pitch - block_bytes,
-                           stride * bottom.pitch - block_bytes},
-                 .output_step = channels - block_bytes};
+    run->steps[0] = stride * top.pitch - block_bytes;
+    run->steps[1] = stride * middle.pitch - block_bytes;
+    run->steps[2] = stride * bottom.pitch - block_bytes;
     const int32_t last_x = (int32_t)width - 1 - 2 * dilation;
     int32_t x = -p->window.pad_width;
     int32_t pixels = 0;
     for (int32_t left = p->window.output_width; left > 0; left -= pixels) {
         for (int32_t j = 0, column = x; j < 3; j++, column += dilation) {
             if ((uint32_t)column < width) {
-                point(run.taps + j, top, middle, bottom, column);
+                point(run->taps + j, top, middle, bottom, column);
             } else {
-                point(run.taps + j, nowhere, nowhere, nowhere, 0);
+                point(run->taps + j, nowhere, nowhere, nowhere, 0);
             }
         }
         pixels = 1;
-        if (x >= 0 && x <= last_x) {
+        if (x >= 0 && x < last_x && left > 1) {
             const int32_t fitting = (last_x - x) / stride + 1;
             pixels = fitting < left ? fitting : left;
         }
-        run.pixels = pixels;
-        make(&run, output);
+        run->pixels = pixels;
+        make(run, output);
         output += pixels * channels;
         x += pixels * stride;
     }
@@ -231,10 +228,14 @@ static inline void row(const md_helium_depthwise_s8_t *p, const int8_t *input,
 static inline void image(const md_helium_depthwise_s8_t *p, const int8_t *input, int8_t *output,
                          int8_t *padding, int32_t last, void (*make)(run_t *run, int8_t *output)) {
     const md_window_t *const w = &p->window;
+    run_t run = {.blocks = p->blocks,
+                 .channels = p->channels,
+                 .last = last,
+                 .output_step = p->channels - (p->channels + LANES - 1) / LANES * LANES};
     memset(padding, p->input_zero_point, p->padding_bytes);
     for (int32_t b = 0; b < p->batches; b++) {
         for (int32_t oy = 0; oy < w->output_height; oy++) {
-            row(p, input, padding, oy * w->stride_height - w->pad_height, last, output, make);
+            row(p, input, padding, oy * w->stride_height - w->pad_height, &run, output, make);
             output += w->output_width * p->channels;
         }
         input += w->input_height * w->input_width * p->channels;
