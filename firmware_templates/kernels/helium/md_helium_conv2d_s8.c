@@ -61,35 +61,41 @@ static void gather_inside(const md_helium_conv2d_s8_t *p, const int8_t *first, u
 
 /* Writes a small window at input position (y, x), which reaches outside, into `row`. An index below
  * 0 is a large one without its sign. */
-#define GATHER_VALID(bits, bytes, load)                                                            \
-    __asm__ volatile("vdup." bits " q4, %[height]\n\t"                                             \
-                     "vdup." bits " q5, %[width]\n\t"                                              \
-                     "vdup." bits " q6, %[zero_point]\n\t"                                         \
-                     "dls lr, %[count]\n"                                                          \
-                     "1:\n\t" load " q0, [%[taps]], #16\n\t" load " q1, [%[taps]], #16\n\t" load   \
-                     " q2, [%[taps]], #16\n\t"                                                     \
-                     "vadd.i" bits " q1, q1, %[y]\n\t"                                             \
-                     "vadd.i" bits " q2, q2, %[x]\n\t"                                             \
-                     "vpt.u" bits " hi, q4, q1\n\t"                                                \
-                     "vcmpt.u" bits " hi, q5, q2\n\t"                                              \
-                     "vpst\n\t"                                                                    \
-                     "vldrbt.u" bits " q3, [%[window], q0]\n\t"                                    \
-                     "vpsel q3, q3, q6\n\t"                                                        \
-                     "vstrb." bits " q3, [%[row]], #" bytes "\n\t"                                 \
-                     "le lr, 1b\n\t"                                                               \
-                     : [taps] "+l"(taps), [row] "+l"(row)                                          \
-                     : [window] "r"(window), [count] "r"(p->matmul.depth / p->tap_lanes),          \
-                       [y] "r"(y), [x] "r"(x), [height] "r"(p->window.input_height),               \
-                       [width] "r"(p->window.input_width), [zero_point] "r"(p->input_zero_point)   \
-                     : "lr", "q0", "q1", "q2", "q3", "q4", "q5", "q6", "memory")
+#define GATHER_VALID(bits, bytes, load, splat)                                                     \
+    __asm__ volatile(                                                                              \
+        "dls lr, %[count]\n"                                                                       \
+        "1:\n\t" load " q0, [%[taps]], #16\n\t" load " q1, [%[taps]], #16\n\t" load                \
+        " q2, [%[taps]], #16\n\t"                                                                  \
+        "vadd.i" bits " q1, q1, %[y]\n\t"                                                          \
+        "vadd.i" bits " q2, q2, %[x]\n\t"                                                          \
+        "vpt.u" bits " hi, %q[height], q1\n\t"                                                     \
+        "vcmpt.u" bits " hi, %q[width], q2\n\t"                                                    \
+        "vpst\n\t"                                                                                 \
+        "vldrbt.u" bits " q3, [%[window], q0]\n\t"                                                 \
+        "vpsel q3, q3, %q[zero_point]\n\t"                                                         \
+        "vstrb." bits " q3, [%[row]], #" bytes "\n\t"                                              \
+        "le lr, 1b\n\t"                                                                            \
+        : [taps] "+l"(taps), [row] "+l"(row)                                                       \
+        : [window] "r"(window), [count] "r"(p->matmul.depth / p->tap_lanes), [y] "r"(y),           \
+          [x] "r"(x), [height] "w"(splat(p->window.input_height)),                                 \
+          [width] "w"(splat(p->window.input_width)), [zero_point] "w"(splat(p->input_zero_point))  \
+        : "lr", "q0", "q1", "q2", "q3", "memory")
+
+static inline int8x16_t bytes_of(int32_t value) {
+    return vdupq_n_s8((int8_t)value);
+}
+
+static inline int16x8_t halves_of(int32_t value) {
+    return vdupq_n_s16((int16_t)value);
+}
 
 static void gather_valid(const md_helium_conv2d_s8_t *p, const int8_t *window, int32_t y, int32_t x,
                          int8_t *row) {
     const int8_t *taps = p->taps;
     if (p->tap_lanes == 16) {
-        GATHER_VALID("8", "16", "vldrb.u8");
+        GATHER_VALID("8", "16", "vldrb.u8", bytes_of);
     } else {
-        GATHER_VALID("16", "8", "vldrh.u16");
+        GATHER_VALID("16", "8", "vldrh.u16", halves_of);
     }
 }
 

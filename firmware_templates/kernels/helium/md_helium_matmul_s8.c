@@ -293,12 +293,17 @@ static void pairs(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, 
  * to the next block. Of intrinsics GCC 12 makes twice as many instructions. */
 static int32x4_t one_block(const md_helium_matmul_t *p, const int8_t **constants, const int8_t *x,
                            int32_t step) {
-    register int32_t sum0 __asm__("r0") = 0;
-    register int32_t sum1 __asm__("r2") = 0;
-    register int32_t sum2 __asm__("r4") = 0;
-    register int32_t sum3 __asm__("r6") = 0;
     const int8_t *w = *constants;
-    __asm__("dls lr, %[count]\n"
+    const uint32_t count = (p->depth + LANES - 1) / LANES;
+    register int32_t sum0 __asm__("r0");
+    register int32_t sum1 __asm__("r2");
+    register int32_t sum2 __asm__("r4");
+    register int32_t sum3 __asm__("r6");
+    __asm__("movs %[sum0], #0\n\t"
+            "movs %[sum1], #0\n\t"
+            "movs %[sum2], #0\n\t"
+            "movs %[sum3], #0\n\t"
+            "dls lr, %[count]\n"
             "1:\n\t"
             "vldrb.8 q0, [%[x]]\n\t"
             "add %[x], %[step]\n\t"
@@ -311,10 +316,10 @@ static int32x4_t one_block(const md_helium_matmul_t *p, const int8_t **constants
             "vldrb.8 q2, [%[w]], #16\n\t"
             "vmladava.s8 %[sum3], q0, q2\n\t"
             "le lr, 1b\n\t"
-            : [x] "+r"(x), [w] "+r"(w), [sum0] "+r"(sum0), [sum1] "+r"(sum1), [sum2] "+r"(sum2),
-              [sum3] "+r"(sum3)
-            : [count] "r"((p->depth + LANES - 1) / LANES), [step] "r"(step)
-            : "lr", "q0", "q1", "q2", "memory");
+            : [x] "+r"(x), [w] "+r"(w), [sum0] "=&r"(sum0), [sum1] "=&r"(sum1), [sum2] "=&r"(sum2),
+              [sum3] "=&r"(sum3)
+            : [count] "r"(count), [step] "r"(step)
+            : "cc", "lr", "q0", "q1", "q2", "memory");
     *constants = w + 36;
     const int32_t *const after = (const int32_t *)(const void *)w;
     const int32x4_t sums = {sum0, sum1, sum2, sum3};
