@@ -10,7 +10,7 @@
 #include "md_helium.h"
 
 /* Two rows are assembly. VMLADAVA adds to even-numbered registers only, and eight sums take all of
- * them: from intrinsics GCC 12 makes 23 instructions of the 14 of a chunk, and 54 of the 22 around
+ * them: from intrinsics GCC 12 makes 23 instructions of the 14 of a chunk, and 54 of the 23 around
  * the chunks of a block, most of the others moves and spills. A naked function has r7 too, and a
  * frame of its own:
  *
