@@ -43,8 +43,8 @@ static inline int8_t *copy(int8_t *to, const int8_t *from, int32_t bytes) {
                      : [taps] "l"(taps), [step] "r"(step), [depth] "r"(depth), [count] "r"(count)  \
                      : "lr", "q0", "q1", "memory")
 
-static void gather_inside(const md_helium_conv2d_s8_t *p, const int8_t *first, uint32_t count,
-                          int8_t *rows) {
+__attribute__((noinline)) static void
+gather_inside(const md_helium_conv2d_s8_t *p, const int8_t *first, uint32_t count, int8_t *rows) {
     const uint32_t depth = p->matmul.depth;
     const int32_t step = p->window.stride_width * p->input_channels;
     const int8_t *taps = p->taps;
@@ -89,8 +89,9 @@ static inline int16x8_t halves_of(int32_t value) {
     return vdupq_n_s16((int16_t)value);
 }
 
-static void gather_valid(const md_helium_conv2d_s8_t *p, const int8_t *window, int32_t y, int32_t x,
-                         int8_t *row) {
+__attribute__((noinline)) static void gather_valid(const md_helium_conv2d_s8_t *p,
+                                                   const int8_t *window, int32_t y, int32_t x,
+                                                   int8_t *row) {
     const int8_t *taps = p->taps;
     if (p->tap_lanes == 16) {
         GATHER_VALID("8", "16", "vldrb.u8", bytes_of);
@@ -120,8 +121,8 @@ __attribute__((noinline)) static int8_t *pad(const md_helium_conv2d_s8_t *p, int
 }
 
 /* Writes the window at input position (y, x), which may be outside, into `row`. */
-static void gather(const md_helium_conv2d_s8_t *p, const int8_t *input, int32_t y, int32_t x,
-                   bool inside, int8_t *row) {
+__attribute__((noinline)) static void gather(const md_helium_conv2d_s8_t *p, const int8_t *input,
+                                             int32_t y, int32_t x, bool inside, int8_t *row) {
     const md_window_t *w = &p->window;
     const int32_t channels = p->input_channels;
     const bool whole = inside && p->run == w->filter_width;
