@@ -18,16 +18,27 @@
  * Of each eight channels a block holds 0, 2, 4 and 6, the next one 1, 3, 5 and 7, its chunks in
  * reverse order; if at most four are left at the end, one block holds them. What is behind a row in
  * the last chunk, and behind the last channel, is padded with zeros. */
-typedef struct {
+typedef struct md_helium_matmul md_helium_matmul_t;
+
+/* Computes `count` pairs of rows. */
+typedef void md_helium_pairs_t(const md_helium_matmul_t *p, uint32_t count, const int8_t *x,
+                               int8_t *y);
+
+struct md_helium_matmul {
     const int8_t *blocks; /* aligned for int32_t */
     uint32_t depth;       /* elements of a row, at least 1 */
     uint32_t channels;    /* outputs of a row, at least 1 */
-    int32_t left; /* 1 if any shift is above 0, or is 0 where halves of negative values count:
-                             where activation_min < output_zero_point; else 0 */
+    /* One of the functions below, so that the other need not be linked; NULL: each row by itself, as
+     * it must be if any shift is above 0, or is 0 where halves of negative values count: where
+     * activation_min < output_zero_point. */
+    md_helium_pairs_t *pairs;
     int32_t output_zero_point;
     int32_t activation_min; /* -128 <= activation_min <= activation_max <= 127 */
     int32_t activation_max;
-} md_helium_matmul_t;
+};
+
+md_helium_pairs_t md_helium_pairs_s8;       /* for depths above 16 */
+md_helium_pairs_t md_helium_short_pairs_s8; /* up to 16 */
 
 /* Computes `rows` rows: x[rows][depth] to y[rows][channels], in the order of memory, two rows at a
  * time. Reads up to 15 bytes behind the end of x, whose values do not count. */

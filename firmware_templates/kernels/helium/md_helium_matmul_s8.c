@@ -2,6 +2,8 @@
  * serve eight multiplications of 16 lanes. */
 #include "md_helium_matmul_s8.h"
 
+#include <stddef.h>
+
 #define BLOCK_CHANNELS 4
 #define LANES 16
 
@@ -125,7 +127,7 @@ typedef struct {
     uint32_t depth;
     uint32_t channels;
     const int8_t *blocks;
-    uint32_t pairs;
+    const int8_t *x_end;
 } frame_t;
 
 #define ENTER                                                                                      \
@@ -133,11 +135,11 @@ typedef struct {
     "vpush {d8-d15}\n\t"                                                                           \
     "sub sp, #52\n\t"                                                                              \
     "ldm r0, {r1-r12}\n\t"
-/* Behind the outputs of a pair of rows; the next one begins at 0. */
-#define LEAVE_AFTER_PAIRS                                                                          \
+/* Behind the outputs of a pair of rows: where the next one and its outputs begin. It goes on at 0. */
+#define LEAVE_AFTER_PAIRS(row, output)                                                             \
+    "ldrd " row ", " output ", [sp, #24]\n\t"                                                      \
     "ldr r0, [sp, #44]\n\t"                                                                        \
-    "subs r0, #1\n\t"                                                                              \
-    "str r0, [sp, #44]\n\t"                                                                        \
+    "cmp r0, " row "\n\t"                                                                          \
     "bne.w 0b\n\t"                                                                                 \
     "add sp, #52\n\t"                                                                              \
     "vpop {d8-d15}\n\t"                                                                            \
@@ -154,10 +156,10 @@ static void row_pairs(const frame_t *frame __attribute__((unused))) {
         "add r2, r2, r0\n\t"
         "adr.w r0, 4f\n\t"
         "add r3, r3, r0\n\t"
-        "stm sp, {r1-r12}\n"
+        "stm sp, {r1-r12}\n\t"
+        "ldrd r9, r3, [sp, #24]\n"
         /* A pair of rows: its pointers, and the next pair's. */
         "0:\n\t"
-        "ldrd r9, r3, [sp, #24]\n\t"
         "ldrd r0, r2, [sp, #32]\n\t"
         "add r11, r9, r0\n\t"
         "vldrb.8 q0, [r9]\n\t"
@@ -215,7 +217,7 @@ static void row_pairs(const frame_t *frame __attribute__((unused))) {
         "add r2, #8\n\t"
         STORE_FOUR("r0", "r2")
         "8:\n\t"
-        LEAVE_AFTER_PAIRS);
+        LEAVE_AFTER_PAIRS("r9", "r3"));
 }
 
 /* Pairs of rows of at most 16 elements, as first layers have them. Here r9 is eight below the
@@ -227,9 +229,9 @@ static void short_row_pairs(const frame_t *frame __attribute__((unused))) {
         ENTER
         "stm sp, {r1-r12}\n\t"
         "sub r7, r1, #1\n\t"
-        "mov r11, r5\n"
+        "mov r11, r5\n\t"
+        "ldrd r2, r3, [sp, #24]\n"
         "0:\n\t"
-        "ldrd r2, r3, [sp, #24]\n\t"
         "ldrd r0, r9, [sp, #32]\n\t"
         "vldrb.8 q6, [r2]\n\t"
         "add r2, r2, r0\n\t"
@@ -241,6 +243,7 @@ static void short_row_pairs(const frame_t *frame __attribute__((unused))) {
         "ldr r1, [sp, #40]\n\t"
         "vctp.16 r9\n\t"
         "subs r9, #8\n\t"
+        "bge 1f\n\t"
         "adds r0, r9, #4\n\t"
         "ble.w 7f\n"
         "1:\n\t"
@@ -262,15 +265,23 @@ static void short_row_pairs(const frame_t *frame __attribute__((unused))) {
         "add r0, r9, #8\n\t"
         STORE_FOUR("r11", "r0")
         "8:\n\t"
-        LEAVE_AFTER_PAIRS);
+        LEAVE_AFTER_PAIRS("r2", "r3"));
 }
 
 /* clang-format on */
 
-static void pairs(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, int8_t *y) {
-    const uint32_t further = (p->depth - 1) / LANES;
-    const uint32_t turns = further == 0 ? 1 : (further + TURN_CHUNKS - 1) / TURN_CHUNKS;
-    const uint32_t skip = (turns * TURN_CHUNKS - further) * CHUNK_BYTES + 1; /* 1: Thumb code */
+/* What two rows are not limited to by saturation. */
+static void limit(int8_t *y, uint32_t count, int32_t low, int32_t high) {
+    const int8x16_t lowest = vdupq_n_s8((int8_t)low);
+    const int8x16_t highest = vdupq_n_s8((int8_t)high);
+    for (int32_t left = (int32_t)count; left > 0; left -= LANES, y += LANES) {
+        const mve_pred16_t lanes = vctp8q((uint32_t)left);
+        vstrbq_p_s8(y, vminq_s8(vmaxq_s8(vldrbq_z_s8(y, lanes), lowest), highest), lanes);
+    }
+}
+
+static void run(void (*assembly)(const frame_t *), const md_helium_matmul_t *p, uint32_t count,
+                const int8_t *x, int8_t *y, uint32_t turns, uint32_t skip) {
     const frame_t frame = {
         .turns = 2 * turns - (p->activation_min >= p->output_zero_point),
         .skip = {skip, skip},
@@ -279,14 +290,25 @@ static void pairs(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, 
         .depth = p->depth,
         .channels = p->channels,
         .blocks = p->blocks,
-        .pairs = count,
+        .x_end = x + 2 * count * p->depth,
         .zero_point = p->output_zero_point,
     };
-    if (further == 0) {
-        short_row_pairs(&frame);
-    } else {
-        row_pairs(&frame);
+    assembly(&frame);
+    if (p->activation_min > INT8_MIN || p->activation_max < INT8_MAX) {
+        limit(y, 2 * count * p->channels, p->activation_min, p->activation_max);
     }
+}
+
+void md_helium_pairs_s8(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, int8_t *y) {
+    const uint32_t further = (p->depth - 1) / LANES;
+    const uint32_t turns = (further + TURN_CHUNKS - 1) / TURN_CHUNKS;
+    const uint32_t skip = (turns * TURN_CHUNKS - further) * CHUNK_BYTES + 1; /* 1: Thumb code */
+    run(row_pairs, p, count, x, y, turns, skip);
+}
+
+void md_helium_short_pairs_s8(const md_helium_matmul_t *p, uint32_t count, const int8_t *x,
+                              int8_t *y) {
+    run(short_row_pairs, p, count, x, y, 1, 0);
 }
 
 /* Four channels of one row, read `step` bytes on a chunk; gives the outputs, and moves `constants`
@@ -347,29 +369,6 @@ static void one_row(const md_helium_matmul_t *p, const int8_t *x, int8_t *y) {
     }
 }
 
-/* What two rows are not limited to by saturation. */
-static void limit(int8_t *y, uint32_t count, int32_t low, int32_t high) {
-    const int8x16_t lowest = vdupq_n_s8((int8_t)low);
-    const int8x16_t highest = vdupq_n_s8((int8_t)high);
-    for (int32_t left = (int32_t)count; left > 0; left -= LANES, y += LANES) {
-        const mve_pred16_t lanes = vctp8q((uint32_t)left);
-        vstrbq_p_s8(y, vminq_s8(vmaxq_s8(vldrbq_z_s8(y, lanes), lowest), highest), lanes);
-    }
-}
-
-void md_helium_matmul_s8(const md_helium_matmul_t *p, uint32_t rows, const int8_t *x, int8_t *y) {
-    const uint32_t even = p->left ? 0 : rows / 2 * 2;
-    if (even > 0) {
-        pairs(p, even / 2, x, y);
-        if (p->activation_min > INT8_MIN || p->activation_max < INT8_MAX) {
-            limit(y, even * p->channels, p->activation_min, p->activation_max);
-        }
-    }
-    for (uint32_t row = even; row < rows; row++) {
-        one_row(p, x + row * p->depth, y + row * p->channels);
-    }
-}
-
 #else
 
 #include "md_requantize.h"
@@ -400,10 +399,33 @@ static void one_row(const md_helium_matmul_t *p, const int8_t *x, int8_t *y) {
     }
 }
 
-void md_helium_matmul_s8(const md_helium_matmul_t *p, uint32_t rows, const int8_t *x, int8_t *y) {
-    for (uint32_t row = 0; row < rows; row++) {
+void md_helium_pairs_s8(const md_helium_matmul_t *p, uint32_t count, const int8_t *x, int8_t *y) {
+    for (uint32_t row = 0; row < 2 * count; row++) {
         one_row(p, x + row * p->depth, y + row * p->channels);
     }
 }
 
+void md_helium_short_pairs_s8(const md_helium_matmul_t *p, uint32_t count, const int8_t *x,
+                              int8_t *y) {
+    md_helium_pairs_s8(p, count, x, y);
+}
+
 #endif
+
+static void each_row(const md_helium_matmul_t *p, uint32_t first, uint32_t end, const int8_t *x,
+                     int8_t *y) {
+    for (uint32_t row = first; row < end; row++) {
+        one_row(p, x + row * p->depth, y + row * p->channels);
+    }
+}
+
+void md_helium_matmul_s8(const md_helium_matmul_t *p, uint32_t rows, const int8_t *x, int8_t *y) {
+    if (p->pairs == NULL || rows < 2) {
+        each_row(p, 0, rows, x, y);
+        return;
+    }
+    p->pairs(p, rows / 2, x, y);
+    if (rows % 2 != 0) {
+        each_row(p, rows - 1, rows, x, y);
+    }
+}

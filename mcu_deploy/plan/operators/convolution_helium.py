@@ -63,15 +63,24 @@ def pack_matmul(filters: Filters) -> npt.NDArray[np.int8]:
     return np.concatenate(parts, axis=1).reshape(-1)
 
 
-def matmul(prefix: str, filters: Filters, origin: int) -> tuple[dict[str, int | str], tuple[Constant, ...]]:
-    """The fields of an ``md_helium_matmul_t``, and the array that it refers to."""
-    constant = Constant(f"{prefix}_blocks", pack_matmul(filters), origin)
+def _pairs(filters: Filters, rows: int) -> str:
+    """The function that computes two rows at a time, or ``NULL`` if none can or there are not two."""
     limit = 0 if filters.activation[0] >= filters.output_zero_point else -1
+    if rows < 2 or any(one.shift > limit for one in filters.multipliers):
+        return "NULL"
+    return "md_helium_pairs_s8" if filters.weights.shape[1] > MATMUL_LANES else "md_helium_short_pairs_s8"
+
+
+def matmul(
+    prefix: str, filters: Filters, origin: int, rows: int
+) -> tuple[dict[str, int | str], tuple[Constant, ...]]:
+    """The fields of an ``md_helium_matmul_t`` for so many rows in all, and the array that it refers to."""
+    constant = Constant(f"{prefix}_blocks", pack_matmul(filters), origin)
     fields: dict[str, int | str] = {
         "blocks": constant.name,
         "depth": filters.weights.shape[1],
         "channels": filters.channels,
-        "left": int(any(one.shift > limit for one in filters.multipliers)),
+        "pairs": _pairs(filters, rows),
         **output_fields(filters),
     }
     return {f"matmul.{name}": value for name, value in fields.items()}, (constant,)
@@ -88,8 +97,8 @@ def lower_rows(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     weights = filter_data(graph, operator)
     channels = weights.shape[0]
     filters = fold(graph, operator, weights.reshape(channels, -1))
-    parameters, constants = matmul(prefix, filters, operator.inputs[1])
     rows = graph.tensors[operator.outputs[0]].elements // channels
+    parameters, constants = matmul(prefix, filters, operator.inputs[1], rows)
     return Lowered({**parameters, "rows": rows}, constants)
 
 
@@ -129,7 +138,8 @@ def lower_convolution(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     filters = fold(graph, operator, weights.reshape(weights.shape[0], -1))
     whole = np.pad(filters.weights, ((0, 0), (0, -filters.weights.shape[1] % MATMUL_LANES)))
     depth = whole.shape[1]
-    parameters, constants = matmul(prefix, replace(filters, weights=whole), operator.inputs[1])
+    pixels = graph.tensors[operator.outputs[0]].elements // filters.channels
+    parameters, constants = matmul(prefix, replace(filters, weights=whole), operator.inputs[1], pixels)
     taps = window_taps(sliding, source.shape[3])
     if taps is not None:
         constants = (*constants, Constant(f"{prefix}_taps", taps))
