@@ -201,31 +201,31 @@ _WIDE_SOFTMAX = portable(
 
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "ABS": (
-        lookup(lambda operator, source, result: tables.absolute_table(source, result)),
+        *lookup(lambda operator, source, result: tables.absolute_table(source, result)),
         rescale("the magnitude rescaled", lower_wide_absolute),
     ),
-    "ELU": (lookup(lambda operator, source, result: tables.elu_table(source, result)),),
-    "HARD_SWISH": (lookup(lambda operator, source, result: tables.hard_swish_table(source, result)),),
-    "LEAKY_RELU": (lookup(_leaky_relu), rescale("a multiplier for either sign", lower_wide_leaky_relu)),
+    "ELU": (*lookup(lambda operator, source, result: tables.elu_table(source, result)),),
+    "HARD_SWISH": (*lookup(lambda operator, source, result: tables.hard_swish_table(source, result)),),
+    "LEAKY_RELU": (*lookup(_leaky_relu), rescale("a multiplier for either sign", lower_wide_leaky_relu)),
     "LOGISTIC": (
-        lookup(lambda operator, source, result: tables.logistic_table(source)),
+        *lookup(lambda operator, source, result: tables.logistic_table(source)),
         _wide_sigmoid("md_logistic"),
     ),
-    "NEG": (lookup(lambda operator, source, result: tables.negative_table(source, result)),),
+    "NEG": (*lookup(lambda operator, source, result: tables.negative_table(source, result)),),
     "PRELU": (_prelu(DataType.INT8), _prelu(DataType.INT16)),
     "RELU": (
-        lookup(lambda operator, source, result: tables.relu_table(source, result)),
+        *lookup(lambda operator, source, result: tables.relu_table(source, result)),
         rescale("rescaled and limited", lower_wide_relu),
     ),
-    "RELU6": (lookup(_relu6), rescale("limited", lower_wide_relu6)),
+    "RELU6": (*lookup(_relu6), rescale("limited", lower_wide_relu6)),
     "RELU_N1_TO_1": (
-        lookup(lambda operator, source, result: tables.relu_table(source, result, operator.kind)),
+        *lookup(lambda operator, source, result: tables.relu_table(source, result, operator.kind)),
     ),
-    "RSQRT": (lookup(lambda operator, source, result: tables.rsqrt_table(source, result)),),
+    "RSQRT": (*lookup(lambda operator, source, result: tables.rsqrt_table(source, result)),),
     "SOFTMAX": (
         replace(_SOFTMAX, function="md_softmax_s8_s16", reason=_int8_to_int16),
         _SOFTMAX,
         _WIDE_SOFTMAX,
     ),
-    "TANH": (lookup(lambda operator, source, result: tables.tanh_table(source)), _wide_sigmoid("md_tanh")),
+    "TANH": (*lookup(lambda operator, source, result: tables.tanh_table(source)), _wide_sigmoid("md_tanh")),
 }

@@ -64,7 +64,7 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
         _float("DEQUANTIZE", source, DataType.FLOAT32) for source in (DataType.INT8, DataType.INT16)
     ),
     "QUANTIZE": (
-        lookup(lambda operator, source, result: tables.requantize_table(source, result)),
+        *lookup(lambda operator, source, result: tables.requantize_table(source, result)),
         *(_float("QUANTIZE", DataType.FLOAT32, result) for result in (DataType.INT8, DataType.INT16)),
         rescale("one multiplier", lower_requantize),
     ),

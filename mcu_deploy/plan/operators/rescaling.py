@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from mcu_deploy.plan.arithmetic import Multiplier
 from mcu_deploy.plan.arithmetic_activation import Affine
 from mcu_deploy.plan.operators.overlap import elementwise
 from mcu_deploy.plan.operators.types import (
+    HELIUM,
     PORTABLE,
     Kernel,
     Lowered,
@@ -31,8 +33,8 @@ def affine(tensor: Tensor) -> Affine:
     return Affine(scale(tensor), zero_point(tensor))
 
 
-def lookup(table: Table) -> Kernel:
-    """``md_lookup_s8``, for operators from int8 to int8."""
+def lookup(table: Table) -> tuple[Kernel, ...]:
+    """``md_lookup_s8``, for operators from int8 to int8: on Helium and anywhere."""
 
     def reason(graph: Graph, operator: Operator) -> str | None:
         ends = (operator.inputs[0], operator.outputs[0])
@@ -45,7 +47,8 @@ def lookup(table: Table) -> Kernel:
         constant = Constant(f"{prefix}_table", values)
         return Lowered({"table": constant.name, "count": source.elements}, (constant,))
 
-    return portable("md_lookup", reason, lower, overlap=elementwise)
+    anywhere = portable("md_lookup", reason, lower, overlap=elementwise)
+    return replace(anywhere, implementation=HELIUM, sources=("helium/md_lookup_s8.c",)), anywhere
 
 
 def rescale(reason: str, lower: Lowering) -> Kernel:
