@@ -16,6 +16,9 @@
 /* Constants of the model: packed weights, biases, multipliers, tables. */
 #define MD_MODEL_CONST MD_SECTION(".model") MD_ALIGNED
 
+/* What else is the model's: shapes, zero points and the like of each step. */
+#define MD_MODEL_PARAMETERS MD_SECTION(".model")
+
 /* The tensor arena: not initialised at start-up, written before it is read. */
 #define MD_ARENA MD_SECTION(".arena") MD_ALIGNED
 

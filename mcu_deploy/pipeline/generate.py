@@ -296,10 +296,15 @@ def project_reserves(project: Project) -> dict[str, int]:
 
 
 def _constant_bytes(project: Project) -> int:
-    """All constants with the alignment of each; the file where an interpreter reads it."""
+    """All constants with the alignment of each, and at most 4 bytes a parameter of each step.
+
+    For an interpreter, the file that it reads.
+    """
     if project.runtime == TFLM:
         return len(project.file)
-    return sum(align(constant.values.nbytes) for constant in project.plan.constants)
+    calls = [call for step in project.plan.steps for call in step.calls]
+    parameters = 4 * sum(len(call.parameters) for call in calls)
+    return sum(align(constant.values.nbytes) for constant in project.plan.constants) + parameters
 
 
 def _folder_name(model: str, options: GenerateOptions, board: Board) -> str:
