@@ -126,31 +126,6 @@ SUITE = Suite(
             for shape in ((1, 1, 1, 1), (1, 1, 3, 2), (1, 2, 2, 3), (1, 3, 3, 4), (1, 1, 1, 5), (1, 2, 1, 9))
             for channels in (1, 2, 5)
         ),
-        # Every remainder of a vector's 16 elements, and of what is done of several vectors in turn.
-        *(
-            Case(
-                f"1x1 {pixels}x{depth} to {channels}",
-                conv(
-                    (1, 1, pixels, depth),
-                    channels,
-                    (1, 1),
-                    output=OutputQuantization(zero_point=(-128, 5, None)[depth % 3]),
-                    fused_activation_function=("NONE", "RELU")[depth % 2],
-                ),
-            )
-            for depth in (*range(1, 35), 47, 48, 49, 64, 65, 80, 81, 96, 97, 112, 129, 145, 160)
-            for pixels, channels in ((depth % 5 + 1, depth * 7 % 17 + 1), (2, depth * 5 % 8 + 1))
-        ),
-        # Of the DSP kernels: four rows by two channels by eight elements.
-        *(
-            Case(f"1x1 {rows} rows of {depth} to {channels}", conv((1, 1, rows, depth), channels, (1, 1)))
-            for rows, depth, channels in (
-                *((rows, 9, 3) for rows in range(2, 10)),
-                *((4, depth, 4) for depth in range(6, 12)),
-                *((1, depth, 3) for depth in range(6, 12)),
-                (7, 35, 5),
-            )
-        ),
         Case("1x1 two batches", conv((2, 3, 3, 6), 7, (1, 1))),
         Case("1x1 stride 2", conv((1, 5, 6, 6), 7, (1, 1), (2, 2))),
         Case("whole input in one window", conv((2, 4, 3, 5), 6, (4, 3), **VALID)),
@@ -189,15 +164,6 @@ SUITE = Suite(
                 ((1, 2, 32766, 1), (3, 3)),
                 ((1, 3, 32767, 1), (3, 3)),
             )
-        ),
-        *(
-            Case(f"{shape} {kernel} {padding}", conv(shape, 3, kernel, padding=padding))
-            for shape, kernel in (
-                *(((1, 1, size, 1), (1, 3)) for size in (253, 254, 255, 256, 257)),
-                *(((1, size, 1, 1), (3, 1)) for size in (253, 254, 255, 256, 257)),
-                *(((1, 4, size, 1), (3, 3)) for size in (126, 127, 128)),
-            )
-            for padding in ("SAME", "VALID")
         ),
         *(
             Case(f"{shape} {kernel}", conv(shape, 5, kernel, **SAME))
