@@ -29,8 +29,9 @@ struct md_helium_matmul {
     uint32_t depth;       /* elements of a row, at least 1 */
     uint32_t channels;    /* outputs of a row, at least 1 */
     /* One of the functions below, so that the other need not be linked; NULL: each row by itself, as
-     * it must be if any shift is above 0, or is 0 where halves of negative values count: where
-     * activation_min < output_zero_point. */
+     * it must be if any shift is above 0, or is 0 where halves of negative values count (where
+     * activation_min < output_zero_point) or a sum could leave the range of int32 with the zero
+     * point. */
     md_helium_pairs_t *pairs;
     int32_t output_zero_point;
     int32_t activation_min; /* -128 <= activation_min <= activation_max <= 127 */

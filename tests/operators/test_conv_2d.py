@@ -115,6 +115,33 @@ def ties(
     return build
 
 
+def wrapping(output_zero_point: int, activation: str) -> Build:
+    """A significand of 2**31 - 1 without a shift and the largest biases: adding the zero point wraps."""
+
+    def build(builder: GraphBuilder) -> int:
+        scale, weight_scale = 1 + 181 * 2.0**-23, 1 - 181 * 2.0**-23
+        image = builder.input((1, 1, 5, 1), scale=scale, zero_point=0)
+        weights = np.array([1, -1, 1, -1, 0, 0], np.int8).reshape(6, 1, 1, 1)
+        largest = 2**31 - 1 - 256 * np.abs(weights.reshape(-1).astype(np.int64))
+        biases = largest * np.array([1, 1, -1, -1, 1, -1])
+        return builder.operator(
+            "CONV_2D",
+            [
+                image,
+                builder.constant(weights, np.full(6, weight_scale)),
+                builder.constant(biases.astype(np.int32), np.full(6, scale * weight_scale)),
+            ],
+            scale=1.0,
+            zero_point=output_zero_point,
+            fused_activation_function=activation,
+            padding="VALID",
+            stride_h=1,
+            stride_w=1,
+        )
+
+    return build
+
+
 SAME = {"padding": "SAME"}
 VALID = {"padding": "VALID"}
 
@@ -238,6 +265,15 @@ SUITE = Suite(
         ),
         Case("large biases", scaled(2.0**-20, bias=2**30)),
         Case("largest biases", scaled(2.0**-24, depth=1, bias=2**31 - 1 - 127 * 256)),
+        *(
+            Case(
+                f"{activation} of what wraps at {zero}",
+                wrapping(zero, activation),
+                not_on={"npu": "what no longer fits 32 bits wraps in TFLM, and saturates on the NPU"},
+            )
+            for activation in ("NONE", "RELU", "RELU6")
+            for zero in (-128, -5, 127)
+        ),
         Case("weights of -128", scaled(0.01, value=-128)),
         Case(
             "relu6 that clamps all",

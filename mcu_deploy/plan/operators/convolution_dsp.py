@@ -36,15 +36,13 @@ def _element_order(depth: int) -> list[int]:
 
 def is_direct(filters: Filters) -> bool:
     """Whether md_dsp.h's short requantisation gives the right bits: ``direct`` in the kernels' structs."""
-    sums = np.abs(filters.weights.astype(np.int64)).sum(axis=1)
-    largest = np.abs(filters.bias.astype(np.int64)) + 128 * sums
     shifts = [-one.shift for one in filters.multipliers]
     if min(shifts) < 1 or any(one.significand == 0 for one in filters.multipliers):
         return False
     offset = abs(2 * filters.output_zero_point + 1)
     return all(
         int(size) + 1 + (offset << (shift - 1)) <= INT32_MAX
-        for size, shift in zip(largest, shifts, strict=True)
+        for size, shift in zip(filters.largest_sums, shifts, strict=True)
     )
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mcu_deploy.graph.ir import Graph, Operator
+from mcu_deploy.plan.arithmetic import INT32_MAX
 from mcu_deploy.plan.operators.filters import Filters, filter_data, fold
 from mcu_deploy.plan.operators.types import Lowered, zero_point
 from mcu_deploy.plan.operators.window import Window, convolution_window
@@ -65,7 +66,9 @@ def pack_matmul(filters: Filters) -> npt.NDArray[np.int8]:
 
 def _pairs(filters: Filters, rows: int) -> str:
     """The function that computes two rows at a time, or ``NULL`` if none can or there are not two."""
-    limit = 0 if filters.activation[0] >= filters.output_zero_point else -1
+    # What is not shifted right may leave the range of int32 with the zero point, and then wraps.
+    narrow = int(filters.largest_sums.max()) + abs(filters.output_zero_point) <= INT32_MAX
+    limit = 0 if narrow and filters.activation[0] >= filters.output_zero_point else -1
     if rows < 2 or any(one.shift > limit for one in filters.multipliers):
         return "NULL"
     return "md_helium_pairs_s8" if filters.weights.shape[1] > MATMUL_LANES else "md_helium_short_pairs_s8"

@@ -36,6 +36,12 @@ class Filters:
         """Output channels."""
         return len(self.multipliers)
 
+    @property
+    def largest_sums(self) -> npt.NDArray[np.int64]:
+        """How large each channel's sum, with its bias, can be in magnitude; int64, shape (channels,)."""
+        weights = np.abs(self.weights.astype(np.int64)).sum(axis=1)
+        return np.asarray(np.abs(self.bias.astype(np.int64)) + 128 * weights)
+
 
 def filter_data(graph: Graph, operator: Operator) -> npt.NDArray[np.int8]:
     """The weights of a convolution or FULLY_CONNECTED, in the shape that the file gives them."""
