@@ -66,3 +66,18 @@ def test_all_sums(largest: float) -> None:
 )
 def test_none(filters: Filters) -> None:
     assert linear_requantisation(filters) is None
+
+
+def test_a_multiplier_that_is_next_to_nothing_beside_one_that_has_no_factor() -> None:
+    rng = np.random.default_rng(17)
+    weights = rng.integers(-127, 128, (300, 9)).astype(np.int8)
+    reals = rng.uniform(0.04, 0.0624, 300)
+    reals[0] = 2.0**-31
+    bias = np.round(rng.uniform(-50, 300, 300) / reals)
+    bias[0] = 0
+    multipliers = tuple(quantize_multiplier(float(one)) for one in reals)
+    with np.errstate(all="raise"):
+        assert (
+            linear_requantisation(Filters(weights, bias.astype(np.int32), multipliers, -128, (-128, 127)))
+            is None
+        )

@@ -66,7 +66,7 @@ def linear_requantisation(filters: Filters) -> LinearRequantisation | None:
     exact = np.round((bias - 128 / real) * 2**SUM_BITS).astype(np.int64)
     offsets, factors = np.zeros_like(bias), np.zeros_like(bias)
     for number in range(2 * _NEIGHBOURS + 1):
-        factor = middle + (number + 1) // 2 * (-1) ** number
+        factor = np.maximum(middle + (number + 1) // 2 * (-1) ** number, 1)
         low, high = _offsets(factor, shift, first, least, most)
         fitting = (low <= high) & (factors == 0) & (factor < 2**31)
         offsets, factors = (
