@@ -84,7 +84,7 @@ static inline const int8_t *sum_taps(const int8_t *w, const int8_t *taps, uint32
     return w;
 }
 
-/* As md_helium.h's store, of 16 bytes. */
+/* Stores the first `count` of 16 bytes, or all of them if `count` is larger. */
 static inline void store(int8_t *y, int8x16_t values, int32_t count) {
     __asm__ volatile("vctp.8 %[count]\n\t"
                      "vpst\n\t"
