@@ -10,8 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
-_WORK = 400_000  # placements times buffers
+_WORK = 400_000  # placements times buffers, or times a fourth of what all steps have alive if that is more
 _MOST_BUFFERS = 400  # each is a call deeper
 
 
@@ -49,10 +50,18 @@ class Problem:
         """Bytes that buffers of one step cover at least: what any two can have in common is saved."""
         total = sum(self.sizes[i] for i in group)
         for i in group:
-            for j in group:
-                if self.gaps[i].get(j, self.sizes[i]) < self.sizes[i]:
-                    total -= min(self.sizes[i] - self.gaps[i][j], self.sizes[j])
+            for j, saved in self.savings[i]:
+                if j in group:
+                    total -= saved
         return total
+
+    @cached_property
+    def savings(self) -> list[list[tuple[int, int]]]:
+        """For each buffer those that may overlap it, and by how many bytes."""
+        return [
+            [(j, min(size - gap, self.sizes[j])) for j, gap in apart.items() if gap < size]
+            for size, apart in zip(self.sizes, self.gaps, strict=True)
+        ]
 
 
 def search(problem: Problem, best: list[int], alignment: int) -> tuple[list[int], bool]:
@@ -77,6 +86,7 @@ class _Search:
         self.groups = problem.groups()
         self.bound = problem.bound()
         self.left = _WORK
+        self.work = max(len(best), sum(map(len, self.groups)) // 4)
         self.offsets = [-1] * len(best)
         self.seen: dict[tuple[int, ...], int] = {}
 
@@ -102,7 +112,7 @@ class _Search:
                 continue
             if self.left <= 0 or self.best_size == self.bound:
                 return
-            self.left -= len(self.offsets)
+            self.left -= self.work
             after = list(lows)
             for other, gap in self.problem.gaps[index].items():
                 after[other] = max(after[other], offset + gap)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import time
 
 import pytest
 from hypothesis import given, settings
@@ -139,6 +140,18 @@ def test_the_search_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not least
     assert_sound((buffers, {}), offsets)
     assert arena_size(buffers, offsets) <= arena_size(buffers, first)
+
+
+def test_what_lives_long_is_placed_soon() -> None:
+    """State and skipped layers make the groups large that each placement looks at."""
+    chance = random.Random(1)
+    state = [Buffer(chance.randint(1, 5000), -1, 151) for _ in range(150)]
+    layers = [Buffer(chance.randint(1, 5000), i - 1, i + chance.choice([0, 0, 1, 3, 10])) for i in range(150)]
+    skipped = [Buffer(chance.randint(1, 5000), i - 1, i + chance.choice([100, 200, 380])) for i in range(390)]
+    before = time.process_time()
+    for buffers in (state + layers, skipped):
+        assert_sound((buffers, {}), plan_memory(buffers).offsets)
+    assert time.process_time() - before < 15
 
 
 def test_many_buffers_are_placed() -> None:
