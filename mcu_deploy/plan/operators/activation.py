@@ -20,6 +20,7 @@ from mcu_deploy.plan.operators.types import (
     PORTABLE,
     Kernel,
     Lowered,
+    Lowering,
     of_type,
     portable,
     scale,
@@ -157,9 +158,18 @@ def _rows(source: Tensor) -> dict[str, int]:
     return {"rows": source.elements // depth, "depth": depth}
 
 
+def _int8(graph: Graph, operator: Operator) -> str | None:
+    narrow = all(tensor.dtype is DataType.INT8 for tensor in _ends(graph, operator))
+    return "exponentials from a table" if narrow else None
+
+
 def _int8_to_int16(graph: Graph, operator: Operator) -> str | None:
     types = tuple(tensor.dtype for tensor in _ends(graph, operator))
     return "exponentials from a table" if types == (DataType.INT8, DataType.INT16) else None
+
+
+def _wide_rescale(reason: str, lower: Lowering) -> Kernel:
+    return rescale(of_type(DataType.INT16, reason), lower)
 
 
 def _prelu(dtype: DataType) -> Kernel:
@@ -185,7 +195,7 @@ def _wide_sigmoid(function: str) -> Kernel:
 
 _SOFTMAX = portable(
     "md_softmax",
-    of_type(DataType.INT8, "exponentials from a table"),
+    _int8,
     lower_softmax,
     ("md_requantize.h",),
     overlap=elementwise,
@@ -202,11 +212,14 @@ _WIDE_SOFTMAX = portable(
 KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "ABS": (
         *lookup(lambda operator, source, result: tables.absolute_table(source, result)),
-        rescale("the magnitude rescaled", lower_wide_absolute),
+        _wide_rescale("the magnitude rescaled", lower_wide_absolute),
     ),
     "ELU": (*lookup(lambda operator, source, result: tables.elu_table(source, result)),),
     "HARD_SWISH": (*lookup(lambda operator, source, result: tables.hard_swish_table(source, result)),),
-    "LEAKY_RELU": (*lookup(_leaky_relu), rescale("a multiplier for either sign", lower_wide_leaky_relu)),
+    "LEAKY_RELU": (
+        *lookup(_leaky_relu),
+        _wide_rescale("a multiplier for either sign", lower_wide_leaky_relu),
+    ),
     "LOGISTIC": (
         *lookup(lambda operator, source, result: tables.logistic_table(source)),
         _wide_sigmoid("md_logistic"),
@@ -215,9 +228,9 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "PRELU": (_prelu(DataType.INT8), _prelu(DataType.INT16)),
     "RELU": (
         *lookup(lambda operator, source, result: tables.relu_table(source, result)),
-        rescale("rescaled and limited", lower_wide_relu),
+        _wide_rescale("rescaled and limited", lower_wide_relu),
     ),
-    "RELU6": (*lookup(_relu6), rescale("limited", lower_wide_relu6)),
+    "RELU6": (*lookup(_relu6), _wide_rescale("limited", lower_wide_relu6)),
     "RELU_N1_TO_1": (
         *lookup(lambda operator, source, result: tables.relu_table(source, result, operator.kind)),
     ),

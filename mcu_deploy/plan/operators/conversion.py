@@ -41,6 +41,10 @@ def lower_requantize(graph: Graph, operator: Operator, prefix: str) -> Lowered:
     return rescaled(source, result, multiplier, (int(limits.min), int(limits.max)))
 
 
+def _integers(graph: Graph, operator: Operator) -> str | None:
+    return None if DataType.FLOAT32 in _types(graph, operator) else "one multiplier"
+
+
 def _float(kind: str, source: DataType, result: DataType) -> Kernel:
     def reason(graph: Graph, operator: Operator) -> str | None:
         return "single precision" if _types(graph, operator) == (source, result) else None
@@ -66,6 +70,6 @@ KERNELS: Mapping[str, tuple[Kernel, ...]] = {
     "QUANTIZE": (
         *lookup(lambda operator, source, result: tables.requantize_table(source, result)),
         *(_float("QUANTIZE", DataType.FLOAT32, result) for result in (DataType.INT8, DataType.INT16)),
-        rescale("one multiplier", lower_requantize),
+        rescale(_integers, lower_requantize),
     ),
 }

@@ -17,7 +17,7 @@ from mcu_deploy.plan.operators.types import (
     Kernel,
     Lowered,
     Lowering,
-    always,
+    Reason,
     portable,
     scale,
     zero_point,
@@ -51,7 +51,7 @@ def lookup(table: Table) -> tuple[Kernel, ...]:
     return replace(anywhere, implementation=HELIUM, sources=("helium/md_lookup_s8.c",)), anywhere
 
 
-def rescale(reason: str, lower: Lowering) -> Kernel:
+def rescale(reason: Reason, lower: Lowering) -> Kernel:
     """``md_rescale``, for operators between any integers."""
     return Kernel(
         implementation=PORTABLE,
@@ -59,7 +59,7 @@ def rescale(reason: str, lower: Lowering) -> Kernel:
         header="md_rescale.h",
         headers=("md_requantize.h",),
         sources=("portable/md_rescale.c",),
-        reason=always(reason),
+        reason=reason,
         lower=lower,
         struct="md_rescale_t",
         overlap=elementwise,

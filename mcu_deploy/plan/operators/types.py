@@ -99,6 +99,19 @@ def of_type(dtype: DataType, reason: str) -> Reason:
     return lambda graph, operator: reason if graph.tensors[operator.inputs[0]].dtype is dtype else None
 
 
+def _of_int8(reason: str | Reason) -> Reason:
+    """For a kernel that can perform the operators that a reason says, as far as they are on int8."""
+    given = always(reason) if isinstance(reason, str) else reason
+
+    def narrow(graph: Graph, operator: Operator) -> str | None:
+        made = [graph.tensors[one] for one in operator.inputs if one >= 0 and graph.tensors[one].data is None]
+        if made and made[0].dtype is not DataType.INT8:
+            return None
+        return given(graph, operator)
+
+    return narrow
+
+
 def portable(
     function: str,
     reason: str | Reason,
@@ -124,7 +137,7 @@ def portable(
         header=f"{family}_{types}.h",
         headers=headers,
         sources=(f"portable/{family}_{types}.c", *sources),
-        reason=always(reason) if isinstance(reason, str) else reason,
+        reason=_of_int8(reason) if types == "s8" else always(reason) if isinstance(reason, str) else reason,
         lower=lower,
         struct=f"{family}_{types}_t",
         input_array=input_array,
@@ -148,7 +161,7 @@ def helium(
         header=f"{function}_s8.h",
         headers=("md_helium.h", "md_requantize.h", *headers),
         sources=(f"helium/{function}_s8.c", *sources),
-        reason=always(reason) if isinstance(reason, str) else reason,
+        reason=_of_int8(reason),
         lower=lower,
         struct=f"{function}_s8_t",
         overlap=overlap,
@@ -170,7 +183,7 @@ def dsp(
         header=f"{function}_s8.h",
         headers=("md_dsp.h", "md_requantize.h", *headers),
         sources=(f"dsp/{function}_s8.c", *sources),
-        reason=always(reason) if isinstance(reason, str) else reason,
+        reason=_of_int8(reason),
         lower=lower,
         struct=f"{function}_s8_t",
         overlap=overlap,
