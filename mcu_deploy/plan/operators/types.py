@@ -69,7 +69,8 @@ class Kernel:
         header: the header that declares it.
         headers: further headers that its sources include.
         sources: the C files that implement it.
-        reason: whether it can perform an operator: one phrase why it is chosen, or None.
+        reason: whether it can perform an operator, whatever stands before it in its table: one phrase why it
+            is chosen, or None.
         lower: makes the parameters and constants.
         struct: the C type of its parameters.
         input_array, output_array: the function takes an array of pointers in place of one each.
