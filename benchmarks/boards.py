@@ -5,8 +5,9 @@
 TFLite Micro is looked for where ``--tflm`` says for the board's core, else where MCU_DEPLOY_TFLM_DIR does.
 
 A cell is the instructions of one inference where a simulator counts them, of a deployment that was verified
-against the Python reference: noise through the front end, where the model has one, and a random tensor.
-Elsewhere it says why there is none. A deployment that fails in any other way is an error.
+against the Python reference, every stage of the front end and every tensor: noise through the front end,
+where the model has one, and a random tensor. Elsewhere it says why there is none. A deployment that fails in
+any other way is an error.
 """
 
 from __future__ import annotations
@@ -116,7 +117,7 @@ def measure(board: Board, simulator: str, runtime: str, card: ModelCard, path: P
     if card.frontend:
         inputs = (str(noise(load_spec(card.frontend), folder / "noise.wav")),)
     document = empty_document()
-    run = RunOptions(simulator=simulator, inputs=inputs, random=1)
+    run = RunOptions(simulator=simulator, inputs=inputs, random=1, layers=True)
     try:
         deploy(DeployOptions(generate, run), Progress(sys.stderr), document)
     except ToolMissingError as error:
