@@ -30,6 +30,8 @@ FORBIDDEN = re.compile(
     r"|_printf_\w+|_s?v?fi?printf_r|f?put[cs]|f?write|fflush|__cxa_\w+|__gxx\w*|_Z\w+|_Unwind\w+|__sinit\w*"
     r"|_impure_ptr|atexit|exit|abort|__errno"
 )
+# What kernels for Helium call where there is none: the native build needs it, the linker leaves it out.
+STAND_INS = {"md_helium_depthwise_s8.c.obj", "md_mul.c.obj", "md_pool_s8.c.obj"}
 CASES = [
     ("kws-demo", "corstone-300", "micronet-kws"),
     ("kws-demo", "corstone-300", "none"),
@@ -73,7 +75,7 @@ def test_only_what_is_used(
     assert {name for name in linked if FORBIDDEN.fullmatch(name)} == set()
     assert {name for name in library_names(project) if not LIBRARY.fullmatch(name)} == set()
     ours = [one for one in objects(project) if "cmsis_dsp.dir" not in one.parts]
-    assert [one.name for one in ours if not names(one) & linked] == []
+    assert {one.name for one in ours if not names(one) & linked} <= STAND_INS
     assert any("frontend.dir" in one.parts for one in ours) == (frontend != "none")
 
 
